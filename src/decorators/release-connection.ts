@@ -1,0 +1,114 @@
+import { InvalidArgumentError, describe } from '../errors';
+import { leaveAfter, openScope, type ScopeOptions } from '../scope/connection-scope';
+import { currentContext, runIn } from '../scope/context';
+import { ScopedIteration } from '../scope/iteration';
+import {
+  applyDecorator,
+  isDecoration,
+  type AnyMethod,
+  type AsyncMethod,
+  type AsyncMethodDecorator,
+} from './dialect';
+
+const MARK = Symbol.for('mysql-boomerang/releases-connection');
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  const candidate = value as AsyncIterable<unknown> | null | undefined;
+  return typeof candidate?.[Symbol.asyncIterator] === 'function';
+}
+
+/** The method with a scope around each call of it. */
+function inScope(method: AnyMethod, name: string, label: string | undefined): AnyMethod {
+  const known = label ?? name;
+  const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+    const { scope, context } = openScope(currentContext(), known);
+    let result: unknown;
+    try {
+      result = runIn(context, () => method.apply(this, args));
+    } catch (error) {
+      void scope.leave();
+      throw error;
+    }
+    if (isThenable(result)) return leaveAfter(scope, result);
+    // The returned value decides, since a compiler may make plain functions of async methods.
+    void scope.leave();
+    if (isAsyncIterable(result)) return new ScopedIteration(result, known);
+    throw new TypeError(
+      `@releaseConnection: '${name}' returned ${describe(result)}, neither a promise nor an async ` +
+        'iterable; make it async',
+    );
+  };
+  Object.defineProperty(wrapper, MARK, { value: true });
+  return wrapper;
+}
+
+/** True for a function that `@releaseConnection` has wrapped, by whichever copy of this package. */
+export function releasesConnection(method: unknown): boolean {
+  return typeof method === 'function' && MARK in method;
+}
+
+function checkOptions(options: unknown): asserts options is ScopeOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('options', `must be an object, got ${describe(options)}`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'label') {
+      throw new InvalidArgumentError('options', `has '${name}', which is not carried out`);
+    }
+    if (typeof value !== 'string') {
+      throw new InvalidArgumentError('label', `must be a string, got ${describe(value)}`);
+    }
+  }
+}
+
+/**
+ * A public method of a repository: the connection its statements use goes back when it ends.
+ *
+ * The first statement takes a connection, all further ones of the call use the same, and when the
+ * outermost decorated call has settled, whichever way, it is given back. Calls nest; a method that
+ * runs no statement takes no connection. An error while giving it back is logged and never hides the
+ * method's own result or error. On an async generator the scope lasts until the iteration ends.
+ *
+ * Written as `@releaseConnection`, `@releaseConnection()` or `@releaseConnection({ label })`, with
+ * standard decorators and with `experimentalDecorators`.
+ *
+ * @example
+ * class Users {
+ *   @releaseConnection
+ *   find(id: number) {
+ *     return this._find(id);
+ *   }
+ *   // Takes part in the scope or transaction that is open, and never ends it.
+ *   async _find(id: number) {
+ *     const [rows] = await db.execute('SELECT * FROM users WHERE id = ?', [id]);
+ *     return rows[0];
+ *   }
+ * }
+ *
+ * @throws {TypeError} at decoration for accessors, fields and sync generators; at the call where the
+ * method returns neither a promise nor an async iterable.
+ */
+export function releaseConnection(options?: ScopeOptions): AsyncMethodDecorator;
+export function releaseConnection<F extends AsyncMethod>(
+  method: F,
+  context: ClassMethodDecoratorContext,
+): F;
+export function releaseConnection<F extends AsyncMethod>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<F>,
+): TypedPropertyDescriptor<F>;
+export function releaseConnection(...args: unknown[]): unknown {
+  if (isDecoration(args)) return decorate(undefined, args);
+  const options = args[0] ?? {};
+  checkOptions(options);
+  return (...applied: unknown[]) => decorate(options.label, applied);
+}
+
+function decorate(label: string | undefined, args: readonly unknown[]): unknown {
+  return applyDecorator('releaseConnection', (method, name) => inScope(method, name, label), args);
+}

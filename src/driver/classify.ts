@@ -1,0 +1,64 @@
+import type { Flavour } from './connection';
+import { CALLERS_FAULT, ERROR_CLASSES, type ErrorClass } from './error-table';
+
+/** What is known beside the error itself. */
+export interface Circumstances {
+  readonly flavour?: Flavour | undefined;
+  /** Whether bytes of the statement were given to the network; unknown counts as sent. */
+  readonly sent?: boolean;
+}
+
+interface DriverError extends Error {
+  readonly errno?: unknown;
+  readonly code?: unknown;
+  readonly sqlState?: unknown;
+}
+
+/** True where the server itself answered with this error: the statement had no effect, few classes excepted. */
+export function wasAnswered(error: unknown): boolean {
+  const { errno, sqlState } = error as DriverError;
+  return typeof errno === 'number' && errno > 0 && typeof sqlState === 'string';
+}
+
+/** The error itself, then what it wraps (`AggregateError`, `cause`), outermost first. */
+function* layers(error: unknown): Generator<DriverError> {
+  const seen = new Set<unknown>();
+  const queue: unknown[] = [error];
+  while (queue.length > 0) {
+    const next = queue.shift();
+    if (!(next instanceof Error) || seen.has(next)) continue;
+    seen.add(next);
+    yield next;
+    if (next instanceof AggregateError) queue.push(...(next.errors as unknown[]));
+    queue.push(next.cause);
+  }
+}
+
+function fits(
+  one: ErrorClass,
+  error: DriverError,
+  { flavour, sent = true }: Circumstances,
+): boolean {
+  if (one.flavour !== undefined && flavour !== undefined && one.flavour !== flavour) return false;
+  if (one.sent !== undefined && one.sent !== sent) return false;
+  if (one.errno !== undefined) {
+    if (typeof error.errno !== 'number' || !one.errno.includes(error.errno)) return false;
+    return one.text === undefined || one.text.test(error.message);
+  }
+  if (one.code !== undefined)
+    return typeof error.code === 'string' && one.code.includes(error.code);
+  // Text alone is only for errors that bear nothing better.
+  return error.code === undefined && one.text?.test(error.message) === true;
+}
+
+/**
+ * Tells which class an error belongs to: by `errno`, then `code`, then text; through `cause` and
+ * `AggregateError`.
+ */
+export function classify(error: unknown, circumstances: Circumstances = {}): ErrorClass {
+  for (const layer of layers(error)) {
+    const found = ERROR_CLASSES.find((one) => fits(one, layer, circumstances));
+    if (found !== undefined) return found;
+  }
+  return CALLERS_FAULT;
+}

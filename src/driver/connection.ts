@@ -1,0 +1,68 @@
+import type { Result, Statement, StatementKind } from './statement';
+
+export type Flavour = 'mariadb' | 'mysql';
+
+/**
+ * One session on a server: the seam between this library and a driver. The pool, scopes and
+ * transactions know nothing else of the driver.
+ *
+ * Statements given to one connection run one after the other in the order given. Every promise
+ * settles once the connection is lost or destroyed. No method throws synchronously.
+ */
+export interface Connection {
+  /** The server's number for this session, as in PROCESSLIST. */
+  readonly threadId: number;
+  readonly flavour: Flavour;
+  /** As the last OK packet said. */
+  readonly inTransaction: boolean;
+  /**
+   * True once the session may differ from a fresh one: the server said so, or a statement was of
+   * the kind that no server reports. `markClean` sets it back.
+   */
+  readonly dirty: boolean;
+  /** True where the session's default database was changed since `markClean`. */
+  readonly schemaChanged: boolean;
+  /** Set by the session set-up. While false, any statement but plain DML counts as dirtying. */
+  tracksSession: boolean;
+  /** Bytes given to the network so far. Unchanged over a failed statement: it was never sent. */
+  readonly sentBytes: number;
+  /** Statements given and not settled yet. */
+  readonly pending: number;
+  /** Why the connection is of no more use; `undefined` while it is. */
+  readonly lost: Error | undefined;
+
+  run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>>;
+  /** Resolves when no statement is pending. */
+  drained(): Promise<void>;
+  ping(): Promise<void>;
+  /** Puts the session back to what a fresh one is (COM_RESET_CONNECTION); session set-up is undone too. */
+  reset(): Promise<void>;
+  /** Takes the session as it is now for clean. */
+  markClean(): void;
+  /** Says goodbye (COM_QUIT) and resolves when the socket is closed, after `within` ms at the latest. */
+  close(within: number): Promise<void>;
+  /** Closes the socket now. What is pending rejects with `reason`. */
+  destroy(reason: Error): void;
+  /** `listener` is told of each statement that took at least `threshold` ms. */
+  watch(threshold: number, listener: (sql: string, elapsed: number) => void): void;
+  /** `listener` is called once, when the connection is lost without our doing. */
+  onLost(listener: (reason: Error) => void): void;
+}
+
+/** What makes connections. */
+export interface Driver {
+  /**
+   * Opens a socket and authenticates. Rejects with the driver's own error, or with the signal's
+   * reason; a connection that is not handed out leaves no socket behind.
+   *
+   * @param within ms, name resolution included; 0 is no limit.
+   */
+  connect(within: number, signal: AbortSignal): Promise<Connection>;
+  /** Character set and collation of the handshake, for the session set-up. */
+  readonly charset: { readonly name: string; readonly collation: string };
+  /** The configured default database. */
+  readonly database: string | undefined;
+  format(sql: string, values?: readonly unknown[]): string;
+  escape(value: unknown): string;
+  escapeId(value: string): string;
+}

@@ -1,0 +1,230 @@
+import type { Connection as CoreConnection } from 'mysql2';
+import type { Socket } from 'node:net';
+import { InvalidArgumentError } from '../errors';
+import { systemClock } from '../clock';
+import type { Connection, Flavour } from './connection';
+import { traitsOf } from './sql-text';
+import type { Field, Result, Statement, StatementKind } from './statement';
+
+/** The status bit that is set while a transaction is open, on both flavours. */
+const IN_TRANSACTION = 1;
+
+/** What an OK packet carries beside what users see. */
+interface OkPacket {
+  readonly serverStatus?: number;
+  readonly stateChanges?: { readonly trackStateChange: unknown; readonly schema: unknown };
+}
+
+type Callback = (error: Error | null, rows?: unknown, fields?: unknown) => void;
+
+/** mysql2's callback interface, as far as it is used here (its types forbid the plain call). */
+interface Core {
+  query(statement: object, done: Callback): void;
+  execute(statement: object, done: Callback): void;
+  ping(done: (error: Error | null) => void): void;
+  reset(done: (error: Error | null) => void): void;
+  end(done?: (error: Error | null) => void): void;
+  unprepare(statement: object): unknown;
+  on(event: string, listener: (reason?: Error) => void): void;
+}
+
+function lostError(): Error {
+  return Object.assign(new Error('Connection lost: the server closed the connection'), {
+    code: 'PROTOCOL_CONNECTION_LOST',
+    fatal: true,
+  });
+}
+
+/**
+ * mysql2 puts the whole text, values escaped into it, on each error. It stays readable there, but
+ * out of what loggers and `util.inspect` enumerate.
+ */
+function hideText(error: Error): Error {
+  if ('sql' in error) Object.defineProperty(error, 'sql', { enumerable: false });
+  return error;
+}
+
+/** The OK packet in a result: the header itself, or the last one of a CALL. */
+function okPacketOf(rows: unknown, fields: unknown): OkPacket | undefined {
+  if (!Array.isArray(rows)) return rows as OkPacket;
+  if (Array.isArray(fields) && fields.length > 0 && fields.at(-1) === undefined) {
+    return rows.at(-1) as OkPacket;
+  }
+  return undefined;
+}
+
+/**
+ * A session over mysql2's callback interface, on a socket of our own: destroying that socket
+ * settles every command at once with our error, and its byte counter proves what left.
+ */
+export class Mysql2Connection implements Connection {
+  readonly #core: Core;
+  readonly #socket: Socket;
+  readonly flavour: Flavour;
+  readonly threadId: number;
+  #pending = 0;
+  #drained: (() => void)[] = [];
+  #closed = false;
+  #lost: Error | undefined;
+  #onLost: ((reason: Error) => void) | undefined;
+  #slow = Infinity;
+  #onSlow: ((sql: string, elapsed: number) => void) | undefined;
+  tracksSession = false;
+  inTransaction = false;
+  dirty = false;
+  schemaChanged = false;
+
+  constructor(core: CoreConnection, socket: Socket, serverVersion: string) {
+    this.#core = core as unknown as Core;
+    this.#socket = socket;
+    this.threadId = core.threadId;
+    this.flavour = /mariadb/i.test(serverVersion) ? 'mariadb' : 'mysql';
+    // Without a listener an 'error' event ends the process.
+    this.#core.on('error', (reason) => this.#lose(reason ?? lostError()));
+    this.#core.on('end', () => this.#lose(lostError()));
+    socket.on('close', () => this.#lose(lostError()));
+  }
+
+  get sentBytes(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
+    return new Promise((resolve, reject) => {
+      const traits = traitsOf(statement.sql);
+      if (traits.dirtiesSession || (!this.tracksSession && !traits.plainDml)) this.dirty = true;
+      this.#begin();
+      const begun = systemClock.now();
+      const done: Callback = (error, rows, fields) => {
+        const elapsed = systemClock.now() - begun;
+        if (elapsed >= this.#slow) this.#onSlow?.(statement.sql, elapsed);
+        if (error !== null) {
+          if (kind === 'execute') this.#forgetStale(error, statement);
+          this.#finish();
+          reject(hideText(error));
+          return;
+        }
+        const ok = okPacketOf(rows, fields);
+        if (ok !== undefined) this.#note(ok);
+        this.#finish();
+        resolve([rows as T, fields as Field[]]);
+      };
+      try {
+        // mysql2 completes the options it is given: it gets its own.
+        this.#core[kind]({ ...statement }, once(done));
+      } catch (cause) {
+        this.#finish();
+        reject(new InvalidArgumentError('values', 'cannot be bound', { cause }));
+      }
+    });
+  }
+
+  drained(): Promise<void> {
+    if (this.#pending === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  ping(): Promise<void> {
+    return this.#command((done) => this.#core.ping(done));
+  }
+
+  async reset(): Promise<void> {
+    await this.#command((done) => this.#core.reset(done));
+    this.inTransaction = false;
+  }
+
+  markClean(): void {
+    this.dirty = false;
+    this.schemaChanged = false;
+  }
+
+  close(within: number): Promise<void> {
+    if (this.#closed || this.#socket.destroyed) return Promise.resolve();
+    this.#closed = true;
+    return new Promise((resolve) => {
+      const deadline = systemClock.setTimer(() => this.#socket.destroy(), within);
+      this.#socket.once('close', () => {
+        deadline.cancel();
+        resolve();
+      });
+      this.#core.end();
+    });
+  }
+
+  destroy(reason: Error): void {
+    this.#closed = true;
+    this.#lost ??= reason;
+    this.#socket.destroy(reason);
+  }
+
+  watch(threshold: number, listener: (sql: string, elapsed: number) => void): void {
+    this.#slow = threshold;
+    this.#onSlow = listener;
+  }
+
+  onLost(listener: (reason: Error) => void): void {
+    this.#onLost = listener;
+  }
+
+  #command(start: (done: (error: Error | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#begin();
+      start((error) => {
+        this.#finish();
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  #begin(): void {
+    this.#pending++;
+  }
+
+  #finish(): void {
+    if (--this.#pending > 0) return;
+    const waiting = this.#drained;
+    if (waiting.length === 0) return;
+    this.#drained = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #note({ serverStatus, stateChanges }: OkPacket): void {
+    if (serverStatus !== undefined) this.inTransaction = (serverStatus & IN_TRANSACTION) !== 0;
+    // The server reports "changed" as an empty text, and MySQL sends an empty report with each COMMIT.
+    if (stateChanges === undefined) return;
+    if (stateChanges.schema !== null) this.schemaChanged = this.dirty = true;
+    if (stateChanges.trackStateChange !== null) this.dirty = true;
+  }
+
+  /** A handle the server no longer knows must not stay in mysql2's cache: every later use would fail. */
+  #forgetStale(error: Error, { values: _values, ...key }: Statement): void {
+    const { errno } = error as { errno?: number };
+    if (errno === 1243 || errno === 1615) this.#core.unprepare(key);
+  }
+
+  #lose(reason: Error): void {
+    this.#lost ??= reason;
+    const listener = this.#onLost;
+    this.#onLost = undefined;
+    if (!this.#closed) listener?.(this.#lost);
+  }
+}
+
+/** mysql2 calls back twice when a connection is lost between preparing and executing. */
+function once(done: Callback): Callback {
+  let called = false;
+  return (error, rows, fields) => {
+    if (called) return;
+    called = true;
+    done(error, rows, fields);
+  };
+}

@@ -1,0 +1,132 @@
+import * as mysql2 from 'mysql2';
+import { connect as openSocket, type Socket } from 'node:net';
+import { detached } from '../async-context';
+import { systemClock } from '../clock';
+import type { DriverOptions } from '../driver-options';
+import { ConfigurationError } from '../errors';
+import type { Driver } from './connection';
+import { Mysql2Connection } from './mysql2-connection';
+
+const DEFAULT_CHARSET = 'UTF8MB4_UNICODE_CI';
+
+/** mysql2 knows collations by number; the session set-up needs them by name. */
+function charsetOf(option: string): { name: string; collation: string } {
+  const numbers = mysql2.Charsets as unknown as Readonly<Record<string, number>>;
+  const number = numbers[option.toUpperCase()];
+  const collation = Object.keys(numbers).find(
+    (name) => numbers[name] === number && (name.includes('_') || name === 'BINARY'),
+  );
+  if (number === undefined || collation === undefined) {
+    throw new ConfigurationError(
+      'charset',
+      'must be a character set or collation that mysql2 knows',
+    );
+  }
+  // Servers have dropped the old alias `utf8`.
+  const spelled = collation.toLowerCase().replace(/^utf8_/, 'utf8mb3_');
+  return { name: spelled.split('_', 1)[0] ?? spelled, collation: spelled };
+}
+
+function timedOut(within: number): Error {
+  return Object.assign(new Error(`connect ETIMEDOUT: no session after ${within} ms`), {
+    code: 'ETIMEDOUT',
+    syscall: 'connect',
+    fatal: true,
+  });
+}
+
+/** Makes mysql2 connections on sockets of our own. The one importer of mysql2 at run time. */
+export class Mysql2Driver implements Driver {
+  readonly #options: mysql2.ConnectionOptions;
+  readonly charset: { readonly name: string; readonly collation: string };
+  readonly database: string | undefined;
+
+  constructor(options: DriverOptions) {
+    this.charset = charsetOf(options.charset ?? DEFAULT_CHARSET);
+    this.database = options.database;
+    this.#options = {
+      ...(options as mysql2.ConnectionOptions),
+      // mysql2 writes into this object and keeps TLS sessions by its identity: one copy for all.
+      ...(typeof options.ssl === 'object' ? { ssl: { ...options.ssl } } : {}),
+      // Ours covers name resolution as well, and closes the socket.
+      connectTimeout: 0,
+    };
+    this.#checkSslProfile(options.ssl);
+  }
+
+  connect(within: number, signal: AbortSignal): Promise<Mysql2Connection> {
+    // A socket's events run in the async context in which it was opened: nobody's.
+    return detached(
+      () =>
+        new Promise((resolve, reject) => {
+          if (signal.aborted) {
+            reject(signal.reason as Error);
+            return;
+          }
+          const socket = this.#openSocket();
+          // The pool holds the process while somebody waits; an idle connection must not.
+          socket.unref();
+          const core = mysql2.createConnection({ ...this.#options, stream: () => socket });
+          const giveUp = (reason: Error): void => {
+            socket.destroy(reason);
+            settle(() => reject(reason));
+          };
+          const onAbort = (): void => giveUp(signal.reason as Error);
+          const deadline =
+            within > 0 ? systemClock.setTimer(() => giveUp(timedOut(within)), within) : undefined;
+          const settle = (outcome: () => void): void => {
+            deadline?.cancel();
+            signal.removeEventListener('abort', onAbort);
+            outcome();
+          };
+          signal.addEventListener('abort', onAbort, { once: true });
+          core.on('error', (error: Error) => {
+            socket.destroy();
+            settle(() => reject(error));
+          });
+          core.on('connect', (handshake: { serverVersion?: string }) => {
+            const version = handshake.serverVersion ?? '';
+            settle(() => resolve(new Mysql2Connection(core, socket, version)));
+          });
+        }),
+    );
+  }
+
+  format(sql: string, values: readonly unknown[] = []): string {
+    return mysql2.format(
+      sql,
+      values as never[],
+      this.#options.stringifyObjects,
+      this.#options.timezone,
+    );
+  }
+
+  escape(value: unknown): string {
+    return mysql2.escape(value as never, this.#options.stringifyObjects, this.#options.timezone);
+  }
+
+  escapeId(value: string): string {
+    return mysql2.escapeId(value);
+  }
+
+  #openSocket(): Socket {
+    const { socketPath, host = 'localhost', port = 3306, localAddress } = this.#options;
+    if (socketPath !== undefined) return openSocket(socketPath);
+    const socket = openSocket({
+      host,
+      port,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
+    socket.setNoDelay(true);
+    if (this.#options.enableKeepAlive !== false) {
+      socket.setKeepAlive(true, this.#options.keepAliveInitialDelay);
+    }
+    return socket;
+  }
+
+  /** mysql2 throws for an unknown profile only when it connects; the constructor is the place. */
+  #checkSslProfile(ssl: string | object | undefined): void {
+    if (typeof ssl !== 'string' || ssl === 'Amazon RDS') return;
+    throw new ConfigurationError('ssl', "must be an object or the profile name 'Amazon RDS'");
+  }
+}

@@ -1,0 +1,32 @@
+export { RetryingPooledDatabase, type EndOptions } from './database';
+export { releaseConnection } from './decorators/release-connection';
+export { auditReleases } from './decorators/audit';
+export type { AsyncMethod, AsyncMethodDecorator } from './decorators/dialect';
+export { connectionScope, type ScopeOptions } from './scope/connection-scope';
+export type { AtomicOptions, TransactionBlock } from './transaction/atomic';
+export type { PooledConnection } from './transaction/pooled-connection';
+export type { Hook } from './transaction/hooks';
+export type { DatabaseOptions, LogOptions, PoolOptions, RetryOptions } from './options';
+export type { DriverOptions } from './driver-options';
+export type { Logger, LogFields, LogLevel } from './logger';
+export type { PoolStats } from './metrics/counters';
+export type { DefaultRows, Field, Result, ResultHeader, Row } from './driver/statement';
+export type { StatementObject, StatementOptions } from './driver/statement-arguments';
+export {
+  BoomerangError,
+  CommitInDoubtError,
+  ConfigurationError,
+  FrameMismatchError,
+  ImplicitCommitError,
+  InvalidArgumentError,
+  LeaseReleasedError,
+  PoolClosedError,
+  PoolExhaustedError,
+  TransactionClosedError,
+  TransactionControlError,
+  TransactionDoomedError,
+  TransactionOpenError,
+  TurnTimeoutError,
+  type Outcome,
+  type PoolNumbers,
+} from './errors';

@@ -1,0 +1,191 @@
+import { optionsFromUrl } from './connection-url';
+import { DRIVER_DEFAULTS, DRIVER_RULES, REFUSED_RULES, type DriverOptions } from './driver-options';
+import { ConfigurationError, describe } from './errors';
+import { LOG_LEVELS, type Logger, type LogLevel } from './logger';
+import {
+  duration,
+  either,
+  flag,
+  listOf,
+  oneOf,
+  record,
+  resolve,
+  text,
+  wholeNumber,
+  type Rule,
+} from './option-rules';
+
+/** How a statement that may safely be run again is run again. */
+export interface RetryOptions {
+  /** How often a statement is run at most, the first time included. 1 switches retrying off. @default 3 */
+  readonly attempts?: number;
+  /** The first delay's upper bound in ms; it doubles with each attempt. Delays are random between 0 and the bound. @default 50 */
+  readonly minDelay?: number;
+  /** The upper bound of every delay in ms. @default 1000 */
+  readonly maxDelay?: number;
+}
+
+/** The pool's own options. All durations are milliseconds; 0 switches a limit or timer off. */
+export interface PoolOptions {
+  /** The most connections at a time. @default 10 */
+  readonly connectionLimit?: number;
+  /** Idle connections kept however long they are idle. @default 0 */
+  readonly minIdle?: number;
+  /** The most idle connections kept; a further one is closed on return. @default connectionLimit */
+  readonly maxIdle?: number;
+  /** How long a connection above `minIdle` may be idle before it is closed. @default 60000 */
+  readonly idleTimeout?: number;
+  /** The longest wait for a connection, connecting included. @default 10000 */
+  readonly acquireTimeout?: number;
+  /** The longest time a connect may take, from name resolution to a usable session. @default 10000 */
+  readonly connectTimeout?: number;
+  /** The most callers that may wait for a connection; 0 is no limit. @default 0 */
+  readonly queueLimit?: number;
+  /** False: fail at once instead of waiting when all connections are out. @default true */
+  readonly waitForConnections?: boolean;
+  /** When a returned connection's session is reset. @default 'dirty' */
+  readonly resetOnRelease?: 'dirty' | 'always' | 'never';
+  /** Statements run once on each new session and again after each reset. */
+  readonly initSql?: string | readonly string[];
+}
+
+/** What is said, and where. */
+export interface LogOptions {
+  /** A pino instance, or anything with its `debug`, `info`, `warn` and `error`. */
+  readonly logger?: Logger;
+  /** Writes JSON lines to standard output from this level upwards. @default 'silent' */
+  readonly logLevel?: LogLevel;
+  /** Statements that took at least so many ms are logged with their text, literals removed. @default 1000 */
+  readonly slowStatement?: number;
+  /** Acquires that took at least so many ms are logged. @default 1000 */
+  readonly slowAcquire?: number;
+}
+
+export interface DatabaseOptions extends DriverOptions, PoolOptions, LogOptions {
+  /** `mysql://user:password@host:port/database?option=value`; options given beside it win. */
+  readonly uri?: string;
+  readonly retry?: RetryOptions;
+}
+
+/** Every option with its default in place. */
+export interface ResolvedOptions {
+  readonly pool: Required<Omit<PoolOptions, 'initSql'>> & { readonly initSql: readonly string[] };
+  readonly retry: Required<RetryOptions>;
+  readonly log: Required<Pick<LogOptions, 'slowStatement' | 'slowAcquire' | 'logLevel'>> & {
+    readonly logger: Logger | undefined;
+  };
+  readonly driver: DriverOptions;
+}
+
+const POOL_DEFAULTS = {
+  connectionLimit: 10,
+  minIdle: 0,
+  maxIdle: undefined as number | undefined,
+  idleTimeout: 60_000,
+  acquireTimeout: 10_000,
+  connectTimeout: 10_000,
+  queueLimit: 0,
+  waitForConnections: true,
+  resetOnRelease: 'dirty' as const,
+  initSql: [] as string | readonly string[],
+};
+
+const RETRY_DEFAULTS = { attempts: 3, minDelay: 50, maxDelay: 1000 };
+
+const LOG_DEFAULTS = {
+  logger: undefined as Logger | undefined,
+  logLevel: 'silent' as const,
+  slowStatement: 1000,
+  slowAcquire: 1000,
+};
+
+const POOL_RULES: Record<keyof typeof POOL_DEFAULTS, Rule> = {
+  connectionLimit: wholeNumber(1),
+  minIdle: wholeNumber(0),
+  maxIdle: wholeNumber(0),
+  idleTimeout: duration,
+  acquireTimeout: duration,
+  connectTimeout: duration,
+  queueLimit: wholeNumber(0),
+  waitForConnections: flag,
+  resetOnRelease: oneOf('dirty', 'always', 'never'),
+  initSql: either(text, listOf(text)),
+};
+
+const RETRY_RULES: Record<keyof typeof RETRY_DEFAULTS, Rule> = {
+  attempts: wholeNumber(1),
+  minDelay: duration,
+  maxDelay: duration,
+};
+
+const isLogger: Rule = (value) =>
+  ['debug', 'info', 'warn', 'error'].every(
+    (level) => typeof (value as Record<string, unknown> | null)?.[level] === 'function',
+  )
+    ? undefined
+    : `must have the functions debug, info, warn and error, got ${describe(value)}`;
+
+const LOG_RULES: Record<keyof typeof LOG_DEFAULTS, Rule> = {
+  logger: isLogger,
+  logLevel: oneOf(...LOG_LEVELS),
+  slowStatement: duration,
+  slowAcquire: duration,
+};
+
+const ALL_RULES: Readonly<Record<string, Rule>> = {
+  ...DRIVER_RULES,
+  ...POOL_RULES,
+  ...LOG_RULES,
+  ...REFUSED_RULES,
+  retry: record,
+};
+
+function pick(given: object, rules: object): object {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(rules, name)));
+}
+
+/**
+ * Validates what the caller gave, lays it over the defaults and freezes it. Nothing is corrected in
+ * silence.
+ *
+ * @throws {ConfigurationError} naming the option, the value's type and the rule.
+ */
+export function resolveOptions(given: string | DatabaseOptions): ResolvedOptions {
+  if (typeof given !== 'string' && record(given) !== undefined) {
+    throw new ConfigurationError('options', `must be a URL or an object, got ${describe(given)}`);
+  }
+  const { uri, ...beside } = typeof given === 'string' ? { uri: given } : given;
+  if (uri !== undefined && typeof uri !== 'string') {
+    throw new ConfigurationError('uri', `must be a string, got ${describe(uri)}`);
+  }
+  const all: DatabaseOptions = { ...(uri === undefined ? {} : optionsFromUrl(uri)), ...beside };
+  resolve(all, ALL_RULES, {});
+  const pool = resolve(pick(all, POOL_RULES), POOL_RULES, POOL_DEFAULTS);
+  const maxIdle = pool.maxIdle ?? pool.connectionLimit;
+  if (maxIdle > pool.connectionLimit) {
+    throw new ConfigurationError(
+      'maxIdle',
+      `must not exceed connectionLimit (${pool.connectionLimit}), got ${maxIdle}`,
+    );
+  }
+  if (pool.minIdle > maxIdle) {
+    throw new ConfigurationError(
+      'minIdle',
+      `must not exceed maxIdle (${maxIdle}), got ${pool.minIdle}`,
+    );
+  }
+  const retry = resolve(all.retry ?? {}, RETRY_RULES, RETRY_DEFAULTS, 'retry.');
+  if (retry.minDelay > retry.maxDelay) {
+    throw new ConfigurationError(
+      'retry.minDelay',
+      `must not exceed retry.maxDelay (${retry.maxDelay}), got ${retry.minDelay}`,
+    );
+  }
+  const initSql = typeof pool.initSql === 'string' ? [pool.initSql] : [...pool.initSql];
+  return Object.freeze({
+    pool: Object.freeze({ ...pool, maxIdle, initSql: Object.freeze(initSql) }),
+    retry,
+    log: resolve(pick(all, LOG_RULES), LOG_RULES, LOG_DEFAULTS),
+    driver: resolve(pick(all, DRIVER_RULES), DRIVER_RULES, DRIVER_DEFAULTS),
+  });
+}

@@ -1,0 +1,34 @@
+import { PoolExhaustedError, type PoolNumbers } from '../errors';
+
+function numbersText({ total, active, idle, waiting }: PoolNumbers): string {
+  return `total=${total}, active=${active}, idle=${idle}, waiting=${waiting}`;
+}
+
+/** What the reader of the error can do about it, from the numbers. */
+function advice({ total, active }: PoolNumbers, limit: number): string {
+  if (total === 0)
+    return 'No connection could be opened: see the cause, and check host, port and server.';
+  if (active >= limit) {
+    return (
+      'Every connection is in use: give back what getConnection() took, keep slow work out of ' +
+      'scopes and transactions (manualClose()), or raise connectionLimit.'
+    );
+  }
+  return 'The pool was still opening connections: see the cause if there is one, or raise acquireTimeout.';
+}
+
+/** The error of an acquire that was not served, with the numbers and what to do. */
+export function exhausted(
+  what: string,
+  numbers: PoolNumbers,
+  limit: number,
+  lastFailure: unknown,
+  hint: string | undefined,
+): PoolExhaustedError {
+  const text = `${what} (${numbersText(numbers)}). ${hint ?? advice(numbers, limit)}`;
+  return new PoolExhaustedError(
+    text,
+    numbers,
+    lastFailure === undefined ? {} : { cause: lastFailure },
+  );
+}

@@ -1,0 +1,90 @@
+import type { Clock } from '../clock';
+import type { Connection } from '../driver/connection';
+import { errorFields, type Logger } from '../logger';
+import type { SessionSetup } from './session';
+
+export type ResetPolicy = 'dirty' | 'always' | 'never';
+
+/**
+ * What happens between a borrower's release and the next borrower, in this order: drain what is
+ * still running, roll back an open transaction, reset a dirty session. A connection that resists,
+ * or is in a state we do not know, is not repaired but dropped.
+ */
+export class ReturnCeremony {
+  readonly #policy: ResetPolicy;
+  readonly #session: SessionSetup;
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #logger: Logger;
+
+  /** @param limit ms for the server's answers, as for a connect; 0 is no limit. */
+  constructor(
+    policy: ResetPolicy,
+    session: SessionSetup,
+    clock: Clock,
+    limit: number,
+    logger: Logger,
+  ) {
+    this.#policy = policy;
+    this.#session = session;
+    this.#clock = clock;
+    this.#limit = limit;
+    this.#logger = logger;
+  }
+
+  /** True where the connection can go straight on: the clean return costs no round trip. */
+  isClean(connection: Connection): boolean {
+    return (
+      connection.pending === 0 &&
+      !connection.inTransaction &&
+      connection.lost === undefined &&
+      (this.#policy === 'dirty' ? !connection.dirty : this.#policy === 'never')
+    );
+  }
+
+  /** True where the connection is fit for the next borrower. Never rejects. */
+  async perform(connection: Connection): Promise<boolean> {
+    try {
+      await connection.drained();
+      return await this.bounded(connection, () => this.#clean(connection));
+    } catch (error) {
+      this.#logger.warn(
+        { threadId: connection.threadId, ...errorFields(error) },
+        'a connection could not be cleaned on return; it is closed',
+      );
+      return false;
+    }
+  }
+
+  /** Runs `work`; past the limit the connection is destroyed, which rejects what is pending on it. */
+  async bounded<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+    if (this.#limit === 0) return work();
+    const timer = this.#clock.setTimer(() => connection.destroy(tooLong(this.#limit)), this.#limit);
+    try {
+      return await work();
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #clean(connection: Connection): Promise<boolean> {
+    if (connection.lost !== undefined) return false;
+    if (connection.inTransaction) {
+      this.#logger.warn(
+        { threadId: connection.threadId },
+        'returned inside a transaction; rolled back',
+      );
+      await connection.run('query', { sql: 'ROLLBACK' });
+    }
+    if (this.#policy === 'always' || (this.#policy === 'dirty' && connection.dirty)) {
+      return this.#session.renew(connection);
+    }
+    return connection.lost === undefined;
+  }
+}
+
+function tooLong(limit: number): Error {
+  return Object.assign(new Error(`The server did not answer within ${limit} ms`), {
+    code: 'ETIMEDOUT',
+  });
+}

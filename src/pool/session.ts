@@ -1,0 +1,51 @@
+import type { Connection, Driver } from '../driver/connection';
+
+/** ER_UNKNOWN_SYSTEM_VARIABLE: a server without session tracking. */
+const UNKNOWN_VARIABLE = 1193;
+
+/**
+ * What makes every session of a pool the same: character set, session tracking, default database,
+ * the user's own statements. Run on each new connection and again after each reset, before anybody
+ * else's statement.
+ */
+export class SessionSetup {
+  readonly #names: string;
+  readonly #use: string | undefined;
+  readonly #initSql: readonly string[];
+
+  constructor(driver: Driver, initSql: readonly string[]) {
+    const { name, collation } = driver.charset;
+    // COM_RESET_CONNECTION takes MySQL's sessions back to the *server's* character set.
+    this.#names = `SET NAMES ${name} COLLATE ${collation}`;
+    this.#use =
+      driver.database === undefined ? undefined : `USE ${driver.escapeId(driver.database)}`;
+    this.#initSql = initSql;
+  }
+
+  async prepare(connection: Connection): Promise<void> {
+    try {
+      await connection.run('query', { sql: `${this.#names}, session_track_state_change=1` });
+      connection.tracksSession = true;
+    } catch (error) {
+      if ((error as { errno?: number }).errno !== UNKNOWN_VARIABLE) throw error;
+      await connection.run('query', { sql: this.#names });
+      connection.tracksSession = false;
+    }
+    for (const sql of this.#initSql) await connection.run('query', { sql });
+    connection.markClean();
+  }
+
+  /**
+   * Makes a used session fresh. False where that cannot be done: the borrower chose a database and
+   * none is configured to go back to.
+   */
+  async renew(connection: Connection): Promise<boolean> {
+    if (connection.schemaChanged && this.#use === undefined) return false;
+    const back = connection.schemaChanged ? this.#use : undefined;
+    await connection.reset();
+    // A reset leaves the default database where it was.
+    if (back !== undefined) await connection.run('query', { sql: back });
+    await this.prepare(connection);
+    return true;
+  }
+}

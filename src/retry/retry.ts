@@ -1,0 +1,59 @@
+import pRetry from 'p-retry';
+import type { RetryPolicy } from './policy';
+
+export interface RetryHooks {
+  /** Whether the attempt may be repeated after this error. Asked once per failed attempt. */
+  retry(error: unknown): boolean;
+  /** Told of each failed attempt that will be repeated. */
+  repeated?(error: unknown, attempt: number): void;
+}
+
+/**
+ * Runs `attempt` until it succeeds, `hooks.retry` says no, or the policy's attempts are used up;
+ * rejects with the last error, which then bears `attempts`. The first attempt runs outside of
+ * p-retry: the ordinary case pays nothing for what it does not need.
+ */
+export function retrying<T>(
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  hooks: RetryHooks,
+): Promise<T> {
+  return attempt().catch((error: unknown) => {
+    if (policy.attempts <= 1 || !hooks.retry(error)) throw error;
+    hooks.repeated?.(error, 1);
+    return repeat(attempt, policy, hooks);
+  });
+}
+
+async function repeat<T>(
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  hooks: RetryHooks,
+): Promise<T> {
+  let made = 1;
+  try {
+    await policy.delay(made);
+    return await pRetry(
+      () => {
+        made++;
+        return attempt();
+      },
+      {
+        // Both always given: the defaults are ten retries from one second on. The delay is ours,
+        // because p-retry's `randomize` is not full jitter.
+        retries: policy.attempts - 2,
+        minTimeout: 0,
+        factor: 1,
+        shouldRetry: async ({ error }) => {
+          if (!hooks.retry(error)) return false;
+          hooks.repeated?.(error, made);
+          await policy.delay(made);
+          return true;
+        },
+      },
+    );
+  } catch (error) {
+    if (error instanceof Error) Object.assign(error, { attempts: made });
+    throw error;
+  }
+}

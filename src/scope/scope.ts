@@ -1,0 +1,109 @@
+import type { Clock } from '../clock';
+import type { Pool } from '../pool/pool';
+import { Slot } from './slot';
+
+/**
+ * One decorated call, `connectionScope` or `atomic` that is under way.
+ *
+ * Calls nest. The outermost one that is still under way is the scope proper: it holds one lease for
+ * each database that was used, for itself and for all calls inside it, and gives them back when it
+ * ends. A call that outlives the one it was made in carries on as an outermost one: which call that
+ * is, is found anew by each statement.
+ */
+export class Scope {
+  readonly label: string | undefined;
+  #parent: Scope | undefined;
+  #open = true;
+  #slots: Map<Pool, Slot> | undefined;
+
+  constructor(within: Scope | undefined, label: string | undefined) {
+    this.label = label;
+    this.#parent = Scope.nearestOpen(within);
+  }
+
+  /** The outermost call under way that this one is part of; `undefined` when all are over. */
+  root(): Scope | undefined {
+    let outermost: Scope | undefined = this.#open ? this : undefined;
+    for (let scope = this.#parent; scope !== undefined; scope = scope.#parent) {
+      if (scope.#open) outermost = scope;
+    }
+    return outermost;
+  }
+
+  /** This scope's share of a database, if any statement has used it. Ask the {@link root}. */
+  slotOf(pool: Pool): Slot | undefined {
+    return this.#slots?.get(pool);
+  }
+
+  /** The same, made if there is none. */
+  slotFor(pool: Pool, clock: Clock): Slot {
+    this.#slots ??= new Map();
+    let slot = this.#slots.get(pool);
+    if (slot === undefined) {
+      slot = new Slot(pool, clock);
+      this.#slots.set(pool, slot);
+    }
+    return slot;
+  }
+
+  /** Takes over a slot that a transaction of this scope still uses. */
+  adopt(slot: Slot): void {
+    this.#slots ??= new Map();
+    this.#slots.set(slot.pool, slot);
+  }
+
+  /**
+   * Ends this call. If it is the outermost: waits for statements still running, looks again, then
+   * closes the scope and gives its leases back. Never rejects.
+   */
+  leave(): Promise<void> | undefined {
+    if (this.#slots === undefined || this.root() !== this) {
+      this.#close();
+      return undefined;
+    }
+    return this.#busySlots().length === 0 ? this.#handBack() : this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    for (let busy = this.#busySlots(); busy.length > 0; busy = this.#busySlots()) {
+      await Promise.all(busy.map(({ lane }) => lane.quiet()));
+    }
+    await this.#handBack();
+  }
+
+  #busySlots(): Slot[] {
+    return [...(this.#slots?.values() ?? [])].filter(
+      ({ lane }) => !lane.free && lane.block === undefined,
+    );
+  }
+
+  #handBack(): Promise<void> | undefined {
+    const slots = [...(this.#slots?.values() ?? [])];
+    this.#close();
+    const returns: Promise<void>[] = [];
+    for (const slot of slots) {
+      const { block } = slot.lane;
+      if (block !== undefined) {
+        // A transaction nobody awaited: it goes on, and the lease with it.
+        block.adopt(slot);
+        continue;
+      }
+      const returned = slot.giveBack();
+      if (returned !== undefined) returns.push(returned);
+    }
+    return returns.length === 0 ? undefined : Promise.all(returns).then(() => undefined);
+  }
+
+  #close(): void {
+    this.#open = false;
+    this.#slots = undefined;
+    // A chain of calls each of which outlives the last must not hold all its ancestors in memory.
+    this.#parent = Scope.nearestOpen(this.#parent);
+  }
+
+  static readonly nearestOpen = (scope: Scope | undefined): Scope | undefined => {
+    let found = scope;
+    while (found !== undefined && !found.#open) found = found.#parent;
+    return found;
+  };
+}

@@ -1,0 +1,164 @@
+import {
+  requestOf,
+  type StatementObject,
+  type StatementOptions,
+} from '../driver/statement-arguments';
+import type { DefaultRows, Result, StatementKind } from '../driver/statement';
+import { CommitInDoubtError, InvalidArgumentError, describe } from '../errors';
+import { currentContext, frameFor, runIn, type Context } from '../scope/context';
+import { invoke, openScope } from '../scope/connection-scope';
+import type { Scope } from '../scope/scope';
+import type { Slot } from '../scope/slot';
+import { Frame } from './frame';
+import type { Hook } from './hooks';
+import type { TransactionHost } from './transaction';
+
+export interface AtomicOptions {
+  /** Names the block in errors and logs. */
+  readonly label?: string;
+}
+
+/** Where a transaction runs: what tells its database apart, and the connection's slot. */
+export interface AtomicTarget {
+  /** Frames of the same key nest. */
+  readonly key: object;
+  slot(scope: Scope): Slot;
+}
+
+/** The transaction block as its callback sees it; `db.query` inside the block does the same. */
+export class TransactionBlock {
+  readonly #frame: Frame;
+  /** Which run of the callback this is, from 1. */
+  readonly attempt: number = 1;
+
+  constructor(frame: Frame) {
+    this.#frame = frame;
+  }
+
+  /** Sends text with the values escaped into it, in this block. */
+  query<T = DefaultRows>(
+    sql: string | StatementObject,
+    values?: readonly unknown[],
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    return this.#run('query', sql, values, options);
+  }
+
+  /** Prepares the statement and binds the values, in this block. */
+  execute<T = DefaultRows>(
+    sql: string | StatementObject,
+    values?: readonly unknown[],
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    return this.#run('execute', sql, values, options);
+  }
+
+  /** Runs `hook` once this block's writes are committed for good; never, if they are not. */
+  afterCommit(hook: Hook): void {
+    addHook(this.#frame, 'afterCommit', hook);
+  }
+
+  /** Runs `hook` once this block's writes are rolled back. */
+  afterRollback(hook: Hook): void {
+    addHook(this.#frame, 'afterRollback', hook);
+  }
+
+  #run<T>(
+    kind: StatementKind,
+    sql: string | StatementObject,
+    values?: readonly unknown[],
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    return invoke(() => this.#frame.run<T>(kind, requestOf(sql, values, options).statement));
+  }
+}
+
+/** @throws {TransactionClosedError} where the frame is over, {@link InvalidArgumentError} for no function. */
+export function addHook(frame: Frame, kind: 'afterCommit' | 'afterRollback', hook: Hook): void {
+  checkFunction('hook', hook);
+  const refusal = frame.isOver ? frame.refusal() : undefined;
+  if (refusal !== undefined) throw refusal;
+  frame.hooks[kind](hook);
+}
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') {
+    throw new InvalidArgumentError(name, `must be a function, got ${describe(value)}`);
+  }
+}
+
+function checkOptions(options: AtomicOptions): void {
+  const unknown = Object.keys(options).find((name) => name !== 'label');
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError('options', `has '${unknown}', which is not carried out`);
+  }
+}
+
+/** The innermost frame of `key` that the caller is in, open or over. */
+export function currentFrame(key: object): Frame | undefined {
+  return frameFor(currentContext(), key) as Frame | undefined;
+}
+
+/**
+ * Runs `fn` in a transaction, or in a savepoint where one is open already, and resolves to its
+ * result once that is committed. The first error always reaches the caller.
+ */
+export async function atomic<T>(
+  host: TransactionHost,
+  target: AtomicTarget,
+  fn: (tx: TransactionBlock) => PromiseLike<T> | T,
+  options: AtomicOptions = {},
+): Promise<T> {
+  checkFunction('fn', fn);
+  checkOptions(options);
+  const outer = currentContext();
+  const parent = currentFrame(target.key);
+  const refusal = parent?.refusal();
+  if (refusal !== undefined) throw refusal;
+  const { scope } = openScope(outer, options.label);
+  const slot = target.slot(scope);
+  const frame = parent?.nested(scope) ?? Frame.outermost(host, scope, slot);
+  const lane = parent?.lane ?? slot.lane;
+  try {
+    await lane.enter(frame);
+  } catch (error) {
+    frame.detach();
+    await scope.leave();
+    throw error;
+  }
+  const over = async (outcome: 'committed' | 'rolledBack' | 'unknown'): Promise<void> => {
+    frame.detach();
+    lane.leave();
+    await scope.leave();
+    await runIn(outer, () => frame.settleHooks(outcome));
+  };
+  return runBlock(frame, contextOf(target.key, frame, scope, outer), fn, over);
+}
+
+function contextOf(key: object, frame: Frame, scope: Scope, outer: Context | undefined): Context {
+  return { scope, frames: { key, frame, outer: outer?.frames } };
+}
+
+async function runBlock<T>(
+  frame: Frame,
+  context: Context,
+  fn: (tx: TransactionBlock) => PromiseLike<T> | T,
+  over: (outcome: 'committed' | 'rolledBack' | 'unknown') => Promise<void>,
+): Promise<T> {
+  let value: T;
+  try {
+    value = await runIn(context, () => invoke(() => fn(new TransactionBlock(frame))));
+  } catch (error) {
+    await frame.rollBack();
+    await over('rolledBack');
+    throw error;
+  }
+  try {
+    await frame.commit();
+  } catch (error) {
+    await over(error instanceof CommitInDoubtError ? 'unknown' : 'rolledBack');
+    throw error;
+  }
+  await over('committed');
+  return value;
+}

@@ -1,0 +1,65 @@
+import { errorFields, type Logger } from '../logger';
+
+export type Hook = () => unknown;
+
+/** What is to be done once a transaction has ended one way or the other. */
+export class TransactionHooks {
+  readonly #logger: Logger;
+  #afterCommit: Hook[] = [];
+  #afterRollback: Hook[] = [];
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  afterCommit(hook: Hook): void {
+    this.#afterCommit.push(hook);
+  }
+
+  afterRollback(hook: Hook): void {
+    this.#afterRollback.push(hook);
+  }
+
+  /** A savepoint that was released: its fate is its parent's. */
+  moveTo(parent: TransactionHooks): void {
+    parent.#afterCommit.push(...this.#afterCommit.splice(0));
+    parent.#afterRollback.push(...this.#afterRollback.splice(0));
+  }
+
+  committed(): Promise<void> | undefined {
+    this.#afterRollback = [];
+    return this.#run(this.#afterCommit);
+  }
+
+  rolledBack(): Promise<void> | undefined {
+    this.#afterCommit = [];
+    return this.#run(this.#afterRollback);
+  }
+
+  /** Neither is known to have happened: no hook runs. */
+  forget(): void {
+    this.#afterCommit = [];
+    this.#afterRollback = [];
+  }
+
+  /** One by one, awaited. A hook's error is reported and stops neither the others nor the caller. */
+  #run(hooks: Hook[]): Promise<void> | undefined {
+    return hooks.length === 0 ? undefined : this.#runAll(hooks);
+  }
+
+  async #runAll(hooks: Hook[]): Promise<void> {
+    // A hook may add hooks; they run too.
+    for (let hook = hooks.shift(); hook !== undefined; hook = hooks.shift()) {
+      await runHook(hook, this.#logger);
+    }
+  }
+}
+
+/** Runs one hook; its error is logged, never thrown. */
+export async function runHook(hook: Hook, logger: Logger): Promise<void> {
+  try {
+    await hook();
+  } catch (error) {
+    logger.error(errorFields(error), 'a transaction hook failed');
+  }
+}

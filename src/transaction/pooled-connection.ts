@@ -1,0 +1,126 @@
+import type { DefaultRows, Result, StatementKind } from '../driver/statement';
+import {
+  requestOf,
+  type StatementObject,
+  type StatementOptions,
+} from '../driver/statement-arguments';
+import { InvalidArgumentError, LeaseReleasedError, describe } from '../errors';
+import type { Lease } from '../pool/lease';
+import type { Pool } from '../pool/pool';
+import { invoke } from '../scope/connection-scope';
+import { Slot } from '../scope/slot';
+import { atomic, currentFrame, type AtomicOptions, type TransactionBlock } from './atomic';
+import type { TransactionHost } from './transaction';
+
+/**
+ * A connection of one's own, outside every scope, in the shape of mysql2's. The caller gives it
+ * back with {@link release}; nothing else does.
+ *
+ * Statements run in the order they are issued. After `release()` or `destroy()` every use rejects
+ * with {@link LeaseReleasedError}, whoever has the connection by then.
+ */
+export class PooledConnection {
+  readonly #lease: Lease;
+  readonly #slot: Slot;
+  readonly #host: TransactionHost;
+
+  constructor(lease: Lease, pool: Pool, host: TransactionHost) {
+    this.#lease = lease;
+    this.#slot = new Slot(pool, host.clock, lease);
+    this.#host = host;
+  }
+
+  /** The server's number for this session. */
+  get threadId(): number {
+    return this.#lease.connection.threadId;
+  }
+
+  /** Sends text with the values escaped into it. */
+  query<T = DefaultRows>(
+    sql: string | StatementObject,
+    values?: readonly unknown[],
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    return this.#run('query', sql, values, options);
+  }
+
+  /** Prepares the statement and binds the values. */
+  execute<T = DefaultRows>(
+    sql: string | StatementObject,
+    values?: readonly unknown[],
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    return this.#run('execute', sql, values, options);
+  }
+
+  async beginTransaction(): Promise<void> {
+    await this.query('BEGIN');
+  }
+
+  async commit(): Promise<void> {
+    await this.query('COMMIT');
+  }
+
+  async rollback(): Promise<void> {
+    await this.query('ROLLBACK');
+  }
+
+  async ping(): Promise<void> {
+    this.#refuseIfReleased();
+    await this.#lease.connection.ping();
+  }
+
+  /** As {@link RetryingPooledDatabase.atomic}, on this connection. Only its own calls take part. */
+  async atomic<T>(
+    fn: (tx: TransactionBlock) => PromiseLike<T> | T,
+    options?: AtomicOptions,
+  ): Promise<T> {
+    this.#refuseIfReleased();
+    return atomic(this.#host, { key: this.#slot, slot: () => this.#slot }, fn, options);
+  }
+
+  /**
+   * Gives the connection back: statements still running are waited for, an open transaction is
+   * rolled back, a changed session is reset. Resolves when that is done and never rejects. A second
+   * call does nothing.
+   */
+  async release(): Promise<void> {
+    await this.#lease.giveBack();
+  }
+
+  /** Closes the connection instead of giving it back. What is running rejects. */
+  destroy(): void {
+    this.#lease.discard(new LeaseReleasedError('This connection was destroyed by its borrower'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  #run<T>(
+    kind: StatementKind,
+    sql: string | StatementObject,
+    values: readonly unknown[] | undefined,
+    options: StatementOptions | undefined,
+  ): Promise<Result<T>> {
+    return invoke(() => {
+      const { statement, idempotent } = requestOf(sql, values, options);
+      if (idempotent) {
+        throw new InvalidArgumentError(
+          'idempotent',
+          `must not be ${describe(idempotent)} here: a statement of a held connection is never repeated`,
+        );
+      }
+      const frame = currentFrame(this.#slot);
+      if (frame !== undefined) return frame.run<T>(kind, statement);
+      return this.#slot.lane.run(() => this.#lease.run<T>(kind, statement));
+    });
+  }
+
+  #refuseIfReleased(): void {
+    if (!this.#lease.released) return;
+    throw new LeaseReleasedError(
+      'This connection was released; take another one with getConnection()',
+    );
+  }
+}

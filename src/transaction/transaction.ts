@@ -1,0 +1,202 @@
+import type { Clock } from '../clock';
+import { classify, wasAnswered } from '../driver/classify';
+import { COMMIT_UNDECIDED } from '../driver/error-table';
+import type { Connection } from '../driver/connection';
+import type { Result, Statement, StatementKind } from '../driver/statement';
+import {
+  BoomerangError,
+  CommitInDoubtError,
+  ImplicitCommitError,
+  TransactionDoomedError,
+} from '../errors';
+import { errorFields, type Logger } from '../logger';
+import type { RetryPolicy } from '../retry/policy';
+import { retrying } from '../retry/retry';
+import type { Slot } from '../scope/slot';
+
+/** What transactions of one database need of it. */
+export interface TransactionHost {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly policy: RetryPolicy;
+}
+
+/**
+ * A transaction on the server: its connection, whether it was begun, and whether it can still be
+ * committed. Its frames decide when; callers have the turn on the connection.
+ */
+export class Transaction {
+  readonly #host: TransactionHost;
+  readonly #slot: Slot;
+  #connection: Connection | undefined;
+  #beginning: Promise<void> | undefined;
+  #savepoints = 0;
+  #doom: Error | undefined;
+  /** The last refused statement; while set, the server may have ended the transaction with it. */
+  #suspicion: Error | undefined;
+
+  constructor(host: TransactionHost, slot: Slot) {
+    this.#host = host;
+    this.#slot = slot;
+  }
+
+  get begun(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** True while a statement can go straight to the server. */
+  get sound(): boolean {
+    return this.#doom === undefined && this.#suspicion === undefined;
+  }
+
+  /** The error of any further statement, once the transaction can only be rolled back. */
+  get doomed(): TransactionDoomedError | undefined {
+    if (this.#doom === undefined) return undefined;
+    return new TransactionDoomedError(
+      `This transaction cannot go on after '${classify(this.#doom).name}'; nothing more is run in it. ` +
+        'Let the error leave the outermost atomic() and run that again.',
+      { cause: this.#doom },
+    );
+  }
+
+  get committedBehindOurBack(): boolean {
+    return this.#doom instanceof ImplicitCommitError;
+  }
+
+  /** A name used once per transaction: depth would repeat a name that a failed block left behind. */
+  nextSavepoint(): string {
+    this.#savepoints++;
+    return `boomerang_${this.#savepoints}`;
+  }
+
+  /** Takes the connection and sends BEGIN. Nothing of the user's has run, so both are retried. */
+  begin(): Promise<void> {
+    const { policy, logger } = this.#host;
+    this.#beginning = retrying(() => this.#beginOnce(), policy, {
+      retry: (error) => policy.retryable(error, { idempotent: true }) !== undefined,
+      repeated: (error, attempt) => {
+        logger.warn({ attempt, ...errorFields(error) }, 'BEGIN is repeated');
+      },
+    });
+    return this.#beginning;
+  }
+
+  async #beginOnce(): Promise<void> {
+    const { connection } = await this.#slot.lease();
+    try {
+      await connection.run('query', { sql: 'BEGIN' });
+      this.#connection = connection;
+    } catch (error) {
+      // Whether it was begun is not known, and another connection serves as well.
+      this.#slot.discard(error as Error);
+      throw error;
+    }
+  }
+
+  /** Runs a user's statement. The transaction is begun and sound. */
+  run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
+    const connection = this.#connected();
+    return connection.run<T>(kind, statement).then(
+      (result) => {
+        if (!connection.inTransaction) throw this.#endedBehindOurBack();
+        return result;
+      },
+      (error: unknown) => {
+        this.#noteFailure(error as Error);
+        throw error;
+      },
+    );
+  }
+
+  /** Runs a statement of our own: SAVEPOINT, RELEASE, ROLLBACK TO. */
+  async control(sql: string): Promise<void> {
+    await this.#connected().run('query', { sql });
+  }
+
+  /**
+   * After a refused statement: asks the server whether the transaction is still open, by the status
+   * flag of a statement that does nothing.
+   */
+  async examine(): Promise<void> {
+    const suspicion = this.#suspicion;
+    if (suspicion === undefined || this.#doom !== undefined) return;
+    const connection = this.#connected();
+    try {
+      await connection.run('query', { sql: 'DO 0' });
+      if (!connection.inTransaction) this.#doom = suspicion;
+    } catch (error) {
+      this.#doom = error as Error;
+    }
+    this.#suspicion = undefined;
+  }
+
+  doom(reason: Error): void {
+    this.#doom ??= reason;
+  }
+
+  /**
+   * @throws {CommitInDoubtError} where the answer is not known.
+   * @throws the driver's error where it is certain that nothing was committed.
+   */
+  async commit(): Promise<void> {
+    const connection = this.#connected();
+    const before = connection.sentBytes;
+    try {
+      await connection.run('query', { sql: 'COMMIT' });
+    } catch (error) {
+      this.#slot.discard(error as Error);
+      const sent = connection.sentBytes > before;
+      const { errno } = error as { errno?: number };
+      const refused = wasAnswered(error) && !COMMIT_UNDECIDED.includes(errno ?? 0);
+      if (!sent || refused) throw error;
+      throw new CommitInDoubtError(
+        'COMMIT was sent and its answer did not come: the transaction may be committed or not. ' +
+          'It is not repeated; look for its effects in the tables before you run it again.',
+        { cause: error },
+      );
+    }
+  }
+
+  /** Rolls back, if anything was begun. Call when {@link settled}. Never rejects. A connection that fails at it is closed. */
+  async rollBack(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    try {
+      if (connection.lost !== undefined) throw connection.lost;
+      await connection.run('query', { sql: 'ROLLBACK' });
+    } catch (error) {
+      this.#slot.discard(error as Error);
+      this.#host.logger.warn(errorFields(error), 'ROLLBACK failed; the connection is closed');
+    }
+  }
+
+  /** Waits for the statement on the wire, be it BEGIN. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#beginning?.catch(() => {});
+    await this.#connection?.drained();
+  }
+
+  #connected(): Connection {
+    if (this.#connection === undefined) throw new Error('the transaction was not begun');
+    return this.#connection;
+  }
+
+  #noteFailure(error: Error): void {
+    if (error instanceof BoomerangError) return;
+    const flavour = this.#connection?.flavour;
+    if (!wasAnswered(error) || classify(error, { flavour }).transaction === 'gone') {
+      this.#doom ??= error;
+    } else {
+      this.#suspicion = error;
+    }
+  }
+
+  #endedBehindOurBack(): ImplicitCommitError {
+    const error = new ImplicitCommitError(
+      'This statement ended the transaction on the server (as DDL and LOCK TABLES do): what came ' +
+        'before it is committed, and it cannot be rolled back. Run it outside atomic().',
+    );
+    this.#doom ??= error;
+    return error;
+  }
+}
