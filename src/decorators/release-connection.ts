@@ -104,7 +104,7 @@ export function releaseConnection<F extends AsyncMethod>(
 ): TypedPropertyDescriptor<F>;
 export function releaseConnection(...args: unknown[]): unknown {
   if (isDecoration(args)) return decorate(undefined, args);
-  const options = args[0] ?? {};
+  const options = args[0] === undefined ? {} : args[0];
   checkOptions(options);
   return (...applied: unknown[]) => decorate(options.label, applied);
 }

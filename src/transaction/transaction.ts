@@ -52,8 +52,10 @@ export class Transaction {
   /** The error of any further statement, once the transaction can only be rolled back. */
   get doomed(): TransactionDoomedError | undefined {
     if (this.#doom === undefined) return undefined;
+    const reason =
+      this.#doom instanceof BoomerangError ? this.#doom.name : classify(this.#doom).name;
     return new TransactionDoomedError(
-      `This transaction cannot go on after '${classify(this.#doom).name}'; nothing more is run in it. ` +
+      `This transaction cannot go on after '${reason}'; nothing more is run in it. ` +
         'Let the error leave the outermost atomic() and run that again.',
       { cause: this.#doom },
     );

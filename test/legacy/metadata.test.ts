@@ -1,0 +1,38 @@
+import 'reflect-metadata';
+import { auditReleases, releaseConnection } from '../../src/index';
+
+/** As frameworks do: keeps something on the method's function. */
+function route(path: string): MethodDecorator {
+  return (_target, _key, descriptor) => {
+    Reflect.defineMetadata('route', path, descriptor.value as object);
+  };
+}
+
+class Controller {
+  @releaseConnection
+  @route('/below')
+  async below(_id: number): Promise<void> {}
+
+  @route('/above')
+  @releaseConnection
+  async above(): Promise<void> {}
+}
+
+describe('with experimentalDecorators and emitDecoratorMetadata', () => {
+  it.each([
+    ['below', '/below'],
+    ['above', '/above'],
+  ] as const)('metadata of a decorator %s it is kept', (name, path) => {
+    expect(Reflect.getMetadata('route', Controller.prototype[name])).toBe(path);
+  });
+
+  it('what the compiler emits stays: parameter and return types', () => {
+    expect(Reflect.getMetadata('design:paramtypes', Controller.prototype, 'below')).toEqual([
+      Number,
+    ]);
+  });
+
+  it('the audit sees through other decorators', () => {
+    expect(auditReleases(Controller)).toEqual([]);
+  });
+});

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import * as mysql2 from 'mysql2/promise';
+import { RetryingPooledDatabase, type DatabaseOptions, type Row } from '../../src/index';
+
+/** A server as the tests see it; plain data, since it travels to Jest's workers in the environment. */
+export interface TestServer {
+  readonly name: string;
+  readonly flavour: 'mariadb' | 'mysql';
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** False for a server that is not ours to stop and start. */
+  readonly restartable: boolean;
+}
+
+/** Where global-setup leaves the servers for the workers. */
+export const SERVERS_VARIABLE = 'BOOMERANG_TEST_SERVERS';
+
+function testServers(): readonly TestServer[] {
+  const servers = process.env[SERVERS_VARIABLE];
+  if (servers === undefined)
+    throw new Error(`${SERVERS_VARIABLE} is not set: run through Jest's global setup`);
+  return JSON.parse(servers) as TestServer[];
+}
+
+/** A database of its own on a server, and what a test needs around it. */
+export class Workbench {
+  readonly server: TestServer;
+  readonly schema = `t_${randomBytes(6).toString('hex')}`;
+  readonly #databases: RetryingPooledDatabase[] = [];
+  #admin: mysql2.Connection | undefined;
+
+  constructor(server: TestServer) {
+    this.server = server;
+  }
+
+  /** Options that reach this workbench's database. */
+  get address(): DatabaseOptions {
+    const { host, port, user, password } = this.server;
+    return { host, port, user, password, database: this.schema };
+  }
+
+  /** A database under test; ended, with a check that nothing is out, after each test. */
+  open(options: DatabaseOptions = {}): RetryingPooledDatabase {
+    const db = new RetryingPooledDatabase({ ...this.address, ...options });
+    this.#databases.push(db);
+    return db;
+  }
+
+  /** A connection beside the pool, to look at the server and to meddle with it. */
+  get admin(): mysql2.Connection {
+    if (this.#admin === undefined) throw new Error('the workbench is not set up');
+    return this.#admin;
+  }
+
+  async sql(text: string, values: unknown[] = []): Promise<Row[]> {
+    const [rows] = await this.admin.query(text, values);
+    return rows as Row[];
+  }
+
+  /** The sessions that this workbench's pools have on the server. */
+  async sessions(): Promise<number[]> {
+    const rows = await this.sql(
+      'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND ID <> CONNECTION_ID()',
+      [this.schema],
+    );
+    return rows.map(({ id }) => Number(id));
+  }
+
+  async setUp(): Promise<void> {
+    const { host, port, user, password } = this.server;
+    this.#admin = await mysql2.createConnection({ host, port, user, password });
+    await this.sql(`CREATE DATABASE ${this.schema} CHARACTER SET utf8mb4`);
+    await this.sql(
+      `CREATE TABLE ${this.schema}.notes (id INT PRIMARY KEY, text VARCHAR(100)) ENGINE=InnoDB`,
+    );
+  }
+
+  /** Ends the databases of one test; what is still out is a failure of that test. */
+  async endDatabases(): Promise<void> {
+    for (const db of this.#databases.splice(0)) {
+      const { active } = db.stats();
+      await db.end({ deadline: 0 });
+      if (active !== 0) throw new Error(`${active} leases were still out at the end of the test`);
+    }
+    await this.sql(`DELETE FROM ${this.schema}.notes`);
+  }
+
+  async tearDown(): Promise<void> {
+    await this.sql(`DROP DATABASE ${this.schema}`);
+    await this.#admin?.end();
+  }
+}
+
+/** Runs a suite on every server there is. A further server is one more row in global-setup. */
+export function onEachServer(suite: (bench: Workbench) => void): void {
+  describe.each(testServers().map((server) => [server.name, server] as const))(
+    'on %s',
+    (_, server) => {
+      const bench = new Workbench(server);
+      beforeAll(() => bench.setUp());
+      afterEach(() => bench.endDatabases());
+      afterAll(() => bench.tearDown());
+      suite(bench);
+    },
+  );
+}
+
+/** The `notes` that are committed, as seen from outside the pool. */
+export async function notesIn(bench: Workbench): Promise<number[]> {
+  const rows = await bench.sql(`SELECT id FROM ${bench.schema}.notes ORDER BY id`);
+  return rows.map(({ id }) => Number(id));
+}
+
+/** The session a statement of `db` runs on right here. */
+export async function session(db: RetryingPooledDatabase): Promise<number> {
+  const [rows] = await db.query<{ id: number }[]>('SELECT CONNECTION_ID() AS id');
+  return rows[0]?.id ?? 0;
+}
