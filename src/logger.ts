@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import pino from 'pino';
 
 /** The fields of a structured line. Never a bound value, a password or a key of the user's. */
@@ -34,7 +35,7 @@ export function createLogger(level: LogLevel): Logger {
  * ("Duplicate entry '…'"), so they stay out of logs.
  */
 export function errorFields(error: unknown): LogFields {
-  if (!(error instanceof Error)) return { errorType: typeof error };
+  if (!types.isNativeError(error)) return { errorType: typeof error };
   const { code, errno } = error as { code?: unknown; errno?: unknown };
   return {
     errorType: error.name,

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Flavour } from './connection';
 import { CALLERS_FAULT, ERROR_CLASSES, type ErrorClass } from './error-table';
 
@@ -7,6 +8,8 @@ export interface Circumstances {
   /** Whether bytes of the statement were given to the network; unknown counts as sent. */
   readonly sent?: boolean;
 }
+
+const { isNativeError } = types;
 
 interface DriverError extends Error {
   readonly errno?: unknown;
@@ -20,16 +23,21 @@ export function wasAnswered(error: unknown): boolean {
   return typeof errno === 'number' && errno > 0 && typeof sqlState === 'string';
 }
 
-/** The error itself, then what it wraps (`AggregateError`, `cause`), outermost first. */
+/**
+ * The error itself, then what it wraps (`AggregateError`, `cause`), outermost first. Not told by
+ * `instanceof`: Node's own errors come from another realm where a program runs in a `vm` context,
+ * as under Jest.
+ */
 function* layers(error: unknown): Generator<DriverError> {
   const seen = new Set<unknown>();
   const queue: unknown[] = [error];
   while (queue.length > 0) {
     const next = queue.shift();
-    if (!(next instanceof Error) || seen.has(next)) continue;
+    if (!isNativeError(next) || seen.has(next)) continue;
     seen.add(next);
     yield next;
-    if (next instanceof AggregateError) queue.push(...(next.errors as unknown[]));
+    const { errors } = next as AggregateError;
+    if (Array.isArray(errors)) queue.push(...(errors as unknown[]));
     queue.push(next.cause);
   }
 }

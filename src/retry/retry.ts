@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import pRetry from 'p-retry';
 import type { RetryPolicy } from './policy';
 
@@ -25,35 +26,49 @@ export function retrying<T>(
   });
 }
 
+/**
+ * Carries a failure through p-retry, which turns what is not an `Error` of its own realm into a
+ * TypeError: under Jest that is every error of Node's sockets.
+ */
+class FailedAttempt extends Error {
+  constructor(readonly failure: unknown) {
+    super();
+  }
+}
+
 async function repeat<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
   hooks: RetryHooks,
 ): Promise<T> {
   let made = 1;
+  const again = async (): Promise<T> => {
+    made++;
+    try {
+      return await attempt();
+    } catch (error) {
+      throw new FailedAttempt(error);
+    }
+  };
   try {
     await policy.delay(made);
-    return await pRetry(
-      () => {
-        made++;
-        return attempt();
+    return await pRetry(again, {
+      // Both always given: the defaults are ten retries from one second on. The delay is ours,
+      // because p-retry's `randomize` is not full jitter.
+      retries: policy.attempts - 2,
+      minTimeout: 0,
+      factor: 1,
+      shouldRetry: async ({ error }) => {
+        const { failure } = error as FailedAttempt;
+        if (!hooks.retry(failure)) return false;
+        hooks.repeated?.(failure, made);
+        await policy.delay(made);
+        return true;
       },
-      {
-        // Both always given: the defaults are ten retries from one second on. The delay is ours,
-        // because p-retry's `randomize` is not full jitter.
-        retries: policy.attempts - 2,
-        minTimeout: 0,
-        factor: 1,
-        shouldRetry: async ({ error }) => {
-          if (!hooks.retry(error)) return false;
-          hooks.repeated?.(error, made);
-          await policy.delay(made);
-          return true;
-        },
-      },
-    );
+    });
   } catch (error) {
-    if (error instanceof Error) Object.assign(error, { attempts: made });
-    throw error;
+    const failure = error instanceof FailedAttempt ? error.failure : error;
+    if (types.isNativeError(failure)) Object.assign(failure, { attempts: made });
+    throw failure;
   }
 }

@@ -245,9 +245,7 @@ describe('what the returned value decides', () => {
   });
 
   it.each([3, 'label', null])('options that are no object (%s) are refused', (options) => {
-    expect(() => releaseConnection(options as never)).toThrow(
-      /options/,
-    );
+    expect(() => releaseConnection(options as never)).toThrow(/options/);
   });
 
   it.each([{ retries: 1 }, { timeout: 5 }, { label: 3 }])(

@@ -10,9 +10,7 @@ import { SERVERS_VARIABLE, type TestServer } from './servers';
  * The servers that the integration tests run on: one row each. `default` is whatever can be had
  * first (see scripts/server); the others are skipped, and said so, where they cannot be had.
  */
-const SERVERS: readonly ServerOptions[] = [
-  {},
-];
+const SERVERS: readonly ServerOptions[] = [{}, { kind: 'mariadb-11.8' }, { kind: 'mysql-9.7' }];
 
 interface Started {
   readonly handles: ServerHandle[];
@@ -44,7 +42,8 @@ export default async function globalSetup(): Promise<void> {
   const handles = started.filter((handle) => handle !== undefined);
   registry[KEY] = { handles };
   process.env[SERVERS_VARIABLE] = JSON.stringify(handles.map(describeServer));
-  for (const { version, origin } of handles) process.stderr.write(`\ntesting on ${version} (${origin})\n`);
+  for (const { version, origin } of handles)
+    process.stderr.write(`\ntesting on ${version} (${origin})\n`);
 }
 
 /** For global-teardown: stops what was started. A second call finds nothing. */
