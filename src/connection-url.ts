@@ -1,3 +1,5 @@
+import { DRIVER_RULES } from './driver-options';
+import { text } from './option-rules';
 import { ConfigurationError, describe } from './errors';
 
 /**
@@ -34,6 +36,11 @@ function parts(url: URL): Record<string, unknown> {
   if (url.pathname.length > 1) options['database'] = decodeURIComponent(url.pathname.slice(1));
   for (const [name, value] of url.searchParams) {
     if (Object.hasOwn(options, name)) continue;
+    // What is a text stays one, be it made of digits.
+    if (DRIVER_RULES[name as keyof typeof DRIVER_RULES] === text) {
+      options[name] = value;
+      continue;
+    }
     try {
       options[name] = JSON.parse(value);
     } catch {

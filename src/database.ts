@@ -182,7 +182,7 @@ export class RetryingPooledDatabase {
    * @throws the signal's reason, where it was aborted.
    */
   async getConnection(options: { readonly signal?: AbortSignal } = {}): Promise<PooledConnection> {
-    const lease = await this.#pool.acquire({ ...options, hint: () => this.#ownScopeHolds() });
+    const lease = await this.#pool.acquire({ ...options, hint: this.#hint() });
     return new PooledConnection(lease, this.#pool, this.#host);
   }
 
@@ -233,13 +233,17 @@ export class RetryingPooledDatabase {
     return this.#driver.escapeId(name);
   }
 
-  #ownScopeHolds(): string | undefined {
+  /** Looks at the caller's own scope when the wait has failed: the timer runs in nobody's context. */
+  #hint(): (() => string | undefined) | undefined {
     const root = currentContext()?.scope?.root();
-    if (root?.slotOf(this.#pool)?.holdsLease !== true) return undefined;
-    return (
-      `The caller's own scope${root.label === undefined ? '' : ` '${root.label}'`} already holds a ` +
-      'connection of this pool: a second one at a time per caller needs a connectionLimit above the ' +
-      'number of such callers. Use the scope (db.query), or manualClose() first.'
-    );
+    if (root === undefined) return undefined;
+    return () => {
+      if (root.slotOf(this.#pool)?.holdsLease !== true) return undefined;
+      return (
+        `The caller's own scope${root.label === undefined ? '' : ` '${root.label}'`} already holds a ` +
+        'connection of this pool: a second one at a time per caller needs a connectionLimit above the ' +
+        'number of such callers. Use the scope (db.query), or manualClose() first.'
+      );
+    };
   }
 }

@@ -24,8 +24,9 @@ export const wholeNumber =
 export const flag: Rule = (value) =>
   typeof value === 'boolean' ? undefined : got('true or false', value);
 
+/* Tells the type alone: a number in the place of a text may be a password. */
 export const text: Rule = (value) =>
-  typeof value === 'string' ? undefined : got('a string', value);
+  typeof value === 'string' ? undefined : `must be a string, got ${typeof value}`;
 
 export const record: Rule = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

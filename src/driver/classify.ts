@@ -7,6 +7,8 @@ export interface Circumstances {
   readonly flavour?: Flavour | undefined;
   /** Whether bytes of the statement were given to the network; unknown counts as sent. */
   readonly sent?: boolean;
+  /** Whether the session's settings were the pool's own; unknown counts as so. */
+  readonly pristine?: boolean;
 }
 
 const { isNativeError } = types;
@@ -45,10 +47,11 @@ function* layers(error: unknown): Generator<DriverError> {
 function fits(
   one: ErrorClass,
   error: DriverError,
-  { flavour, sent = true }: Circumstances,
+  { flavour, sent = true, pristine = true }: Circumstances,
 ): boolean {
   if (one.flavour !== undefined && flavour !== undefined && one.flavour !== flavour) return false;
   if (one.sent !== undefined && one.sent !== sent) return false;
+  if (one.pristine !== undefined && one.pristine !== pristine) return false;
   if (one.errno !== undefined) {
     if (typeof error.errno !== 'number' || !one.errno.includes(error.errno)) return false;
     return one.text === undefined || one.text.test(error.message);

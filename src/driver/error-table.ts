@@ -20,6 +20,8 @@ export interface ErrorClass {
   readonly flavour?: Flavour;
   /** Only where the statement was (or was not) given to the network. */
   readonly sent?: boolean;
+  /** Only where the session was as the pool made it: `SET … READ ONLY` by the user is no failover. */
+  readonly pristine?: boolean;
   readonly connection: ConnectionFate;
   readonly statement: StatementRetry;
   readonly transaction: TransactionRetry;
@@ -94,6 +96,14 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
   {
     name: 'read-only after failover',
     errno: [1836, 1874],
+    connection: 'discard',
+    statement: 'safe',
+    transaction: 'restart',
+  },
+  {
+    name: 'read-only after failover',
+    errno: [1792],
+    pristine: true,
     connection: 'discard',
     statement: 'safe',
     transaction: 'restart',
@@ -204,4 +214,6 @@ export const CALLERS_FAULT: ErrorClass = {
 };
 
 /** Answers to COMMIT after which it may or may not have happened. */
-export const COMMIT_UNDECIDED: readonly number[] = [1180, 1053, 1927, 1317];
+export const COMMIT_UNDECIDED: readonly number[] = [
+  1180, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 3168, 3169,
+];

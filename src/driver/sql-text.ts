@@ -1,3 +1,5 @@
+import { withoutLiterals } from './sql-lexer';
+
 /**
  * What can be told from a statement's text without knowing its grammar. Nothing here decides
  * whether a statement may be run twice: that is never guessed from text.
@@ -11,28 +13,12 @@ export interface SqlTraits {
   readonly plainDml: boolean;
 }
 
-/*
- * One alternative each: executable comments (their content counts, so only the marks go), other
- * comments, quoted text, quoted identifiers, numbers, words. Whatever matches none is kept.
- */
-const TOKEN =
-  /\/\*M?!\d*|\*\/|\/\*[\s\S]*?(?:\*\/|$)|(?:--(?=[\s\x00-\x1f]|$)|#)[^\n]*|'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|"(?:[^"\\]|\\[\s\S]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\b(?:0x[\da-f]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?)\b|[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/gi;
-
-function replacement(token: string): string {
-  const first = token.charAt(0);
-  if (first === '/' || first === '*' || first === '#' || token.startsWith('--')) return ' ';
-  if (first === "'" || first === '"') return '?';
-  if (first >= '0' && first <= '9') return '?';
-  return token;
-}
-
 /**
  * The statement with every literal replaced by `?`, comments removed and white space folded: fit
  * for a log. Names of tables and columns stay.
  */
 export function normalizeSql(sql: string): string {
-  return sql
-    .replace(TOKEN, replacement)
+  return withoutLiterals(sql)
     .replace(/\s+/g, ' ')
     .replace(/\(\s*\?(?:\s*,\s*\?)+\s*\)/g, '(?, …)')
     .replace(/(\(\?, …\))(?:\s*,\s*\(\?, …\))+/g, '$1, …')
@@ -40,7 +26,7 @@ export function normalizeSql(sql: string): string {
 }
 
 const CONTROL =
-  /^[\s(;]*(?:BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|XA|SET\b.*\bAUTOCOMMIT)\b/i;
+  /^[\s(;]*(?:BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|XA|SET\b.*(?<![^@]@)\bAUTOCOMMIT)\b/i;
 
 /* The published list: what neither flavour reports through session tracking. */
 const DIRTYING =

@@ -65,7 +65,8 @@ export function requestOf(
     throw new InvalidArgumentError('sql', `must be a string or { sql, … }, got ${describe(sql)}`);
   }
   refuseUnknown('sql', sql, OBJECT_NAMES);
-  const { idempotent = false, values: own, ...rest } = sql;
+  if (options !== undefined) refuseUnknown('options', options, OPTION_NAMES);
+  const { idempotent = false, values: own, ...rest } = { ...sql, ...options };
   if (typeof idempotent !== 'boolean') {
     throw new InvalidArgumentError(
       'idempotent',

@@ -11,6 +11,7 @@ import { PoolEntry } from './entry';
 import { exhausted } from './exhaustion';
 import { IdleStack } from './idle-stack';
 import { Lease, type LeaseHome } from './lease';
+import { Opener } from './opener';
 import { ReturnCeremony } from './return-ceremony';
 import { SessionSetup } from './session';
 import { WaitQueue } from './wait-queue';
@@ -37,10 +38,8 @@ export interface AcquireOptions {
 export class Pool implements LeaseHome {
   readonly #options: ResolvedOptions['pool'];
   readonly #log: ResolvedOptions['log'];
-  readonly #driver: Driver;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #session: SessionSetup;
   readonly #ceremony: ReturnCeremony;
   readonly #idle: IdleStack;
   readonly #waiting: WaitQueue;
@@ -58,25 +57,19 @@ export class Pool implements LeaseHome {
   constructor(driver: Driver, options: ResolvedOptions, clock: Clock, logger: Logger) {
     this.#options = options.pool;
     this.#log = options.log;
-    this.#driver = driver;
     this.#clock = clock;
     this.#logger = logger;
     this.#since = clock.date();
     const { idleTimeout, minIdle, resetOnRelease, initSql, connectTimeout } = options.pool;
-    this.#session = new SessionSetup(driver, initSql);
-    this.#ceremony = new ReturnCeremony(
-      resetOnRelease,
-      this.#session,
-      clock,
-      connectTimeout,
-      logger,
-    );
+    const session = new SessionSetup(driver, initSql);
+    const opener = new Opener(driver, session, clock, connectTimeout);
+    this.#ceremony = new ReturnCeremony(resetOnRelease, session, clock, connectTimeout, logger);
     this.#idle = new IdleStack(clock, idleTimeout, minIdle, (entry) => this.#retire(entry));
     this.#waiting = new WaitQueue(clock);
     this.#connector = new Connector(
       {
         need: () => this.#need(),
-        open: (signal) => this.#open(signal),
+        open: (signal) => opener.open(signal),
         opened: (connection) => this.#opened(connection),
         failed: (error, retryIn) => this.#connectFailed(error, retryIn),
       },
@@ -297,18 +290,6 @@ export class Pool implements LeaseHome {
     this.#connector.poke();
   }
 
-  async #open(signal: AbortSignal): Promise<Connection> {
-    const { connectTimeout } = this.#options;
-    const connection = await this.#driver.connect(connectTimeout, signal);
-    try {
-      await this.#ceremony.bounded(connection, () => this.#session.prepare(connection));
-      return connection;
-    } catch (error) {
-      connection.destroy(error as Error);
-      throw error;
-    }
-  }
-
   #opened(connection: Connection): void {
     this.#lastFailure = undefined;
     this.#totals.created++;
@@ -321,7 +302,9 @@ export class Pool implements LeaseHome {
     }
     connection.onLost((reason) => this.#lost(entry, reason));
     this.#logger.info({ ...this.#numbers(), threadId: connection.threadId }, 'connected');
-    this.#offer(entry);
+    // Lost between its set-up and here: nobody was told.
+    if (connection.lost === undefined) this.#offer(entry);
+    else this.#gone(entry);
   }
 
   /** An idle connection leaves at once; one that is out leaves when its borrower returns it. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import type { Connection } from '../driver/connection';
 import { errorFields, type Logger } from '../logger';
+import { bounded } from './bounded';
 import type { SessionSetup } from './session';
 
 export type ResetPolicy = 'dirty' | 'always' | 'never';
@@ -46,24 +47,13 @@ export class ReturnCeremony {
   async perform(connection: Connection): Promise<boolean> {
     try {
       await connection.drained();
-      return await this.bounded(connection, () => this.#clean(connection));
+      return await bounded(this.#clock, connection, this.#limit, () => this.#clean(connection));
     } catch (error) {
       this.#logger.warn(
         { threadId: connection.threadId, ...errorFields(error) },
         'a connection could not be cleaned on return; it is closed',
       );
       return false;
-    }
-  }
-
-  /** Runs `work`; past the limit the connection is destroyed, which rejects what is pending on it. */
-  async bounded<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
-    if (this.#limit === 0) return work();
-    const timer = this.#clock.setTimer(() => connection.destroy(tooLong(this.#limit)), this.#limit);
-    try {
-      return await work();
-    } finally {
-      timer.cancel();
     }
   }
 
@@ -81,10 +71,4 @@ export class ReturnCeremony {
     }
     return connection.lost === undefined;
   }
-}
-
-function tooLong(limit: number): Error {
-  return Object.assign(new Error(`The server did not answer within ${limit} ms`), {
-    code: 'ETIMEDOUT',
-  });
 }

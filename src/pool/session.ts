@@ -22,7 +22,7 @@ export class SessionSetup {
     this.#initSql = initSql;
   }
 
-  async prepare(connection: Connection): Promise<void> {
+  async prepare(connection: Connection, use?: string): Promise<void> {
     try {
       await connection.run('query', { sql: `${this.#names}, session_track_state_change=1` });
       connection.tracksSession = true;
@@ -31,6 +31,7 @@ export class SessionSetup {
       await connection.run('query', { sql: this.#names });
       connection.tracksSession = false;
     }
+    if (use !== undefined) await connection.run('query', { sql: use });
     for (const sql of this.#initSql) await connection.run('query', { sql });
     connection.markClean();
   }
@@ -41,11 +42,10 @@ export class SessionSetup {
    */
   async renew(connection: Connection): Promise<boolean> {
     if (connection.schemaChanged && this.#use === undefined) return false;
+    // A reset leaves the default database where it was.
     const back = connection.schemaChanged ? this.#use : undefined;
     await connection.reset();
-    // A reset leaves the default database where it was.
-    if (back !== undefined) await connection.run('query', { sql: back });
-    await this.prepare(connection);
+    await this.prepare(connection, back);
     return true;
   }
 }

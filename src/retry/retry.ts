@@ -36,6 +36,10 @@ class FailedAttempt extends Error {
   }
 }
 
+function failureOf(error: unknown): unknown {
+  return error instanceof FailedAttempt ? error.failure : error;
+}
+
 async function repeat<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
@@ -59,7 +63,7 @@ async function repeat<T>(
       minTimeout: 0,
       factor: 1,
       shouldRetry: async ({ error }) => {
-        const { failure } = error as FailedAttempt;
+        const failure = failureOf(error);
         if (!hooks.retry(failure)) return false;
         hooks.repeated?.(failure, made);
         await policy.delay(made);
@@ -67,7 +71,7 @@ async function repeat<T>(
       },
     });
   } catch (error) {
-    const failure = error instanceof FailedAttempt ? error.failure : error;
+    const failure = failureOf(error);
     if (types.isNativeError(failure)) Object.assign(failure, { attempts: made });
     throw failure;
   }

@@ -55,7 +55,8 @@ export class Slot {
     const held = this.#lease;
     if (held === undefined) return;
     if (this.#pinned) {
-      held.connection.destroy(reason);
+      // It stays the borrower's, who gives it back; once given back it is somebody else's.
+      if (!held.released) held.connection.destroy(reason);
       return;
     }
     this.#lease = undefined;

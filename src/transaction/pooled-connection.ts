@@ -23,6 +23,7 @@ export class PooledConnection {
   readonly #lease: Lease;
   readonly #slot: Slot;
   readonly #host: TransactionHost;
+  #released: Promise<void> | undefined;
 
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
     this.#lease = lease;
@@ -84,12 +85,14 @@ export class PooledConnection {
    * rolled back, a changed session is reset. Resolves when that is done and never rejects. A second
    * call does nothing.
    */
-  async release(): Promise<void> {
-    await this.#lease.giveBack();
+  release(): Promise<void> {
+    this.#released ??= this.#giveBack();
+    return this.#released;
   }
 
   /** Closes the connection instead of giving it back. What is running rejects. */
   destroy(): void {
+    this.#released ??= Promise.resolve();
     this.#lease.discard(new LeaseReleasedError('This connection was destroyed by its borrower'));
   }
 
@@ -111,14 +114,21 @@ export class PooledConnection {
           `must not be ${describe(idempotent)} here: a statement of a held connection is never repeated`,
         );
       }
+      this.#refuseIfReleased();
       const frame = currentFrame(this.#slot);
       if (frame !== undefined) return frame.run<T>(kind, statement);
       return this.#slot.lane.run(() => this.#lease.run<T>(kind, statement));
     });
   }
 
+  async #giveBack(): Promise<void> {
+    // Statements that were issued before still run; a block that is open is cut off and rolled back.
+    if (!this.#slot.lane.free) await this.#slot.lane.quiet();
+    await this.#lease.giveBack();
+  }
+
   #refuseIfReleased(): void {
-    if (!this.#lease.released) return;
+    if (this.#released === undefined) return;
     throw new LeaseReleasedError(
       'This connection was released; take another one with getConnection()',
     );

@@ -109,6 +109,7 @@ export class StatementRouter {
   ): Promise<Result<T>> {
     const before = connection.sentBytes;
     facts.flavour = connection.flavour;
+    facts.pristine = !connection.dirty;
     return connection.run<T>(kind, statement).catch((error: unknown) => {
       facts.sent = connection.sentBytes > before;
       throw error;

@@ -1,15 +1,16 @@
 import type { Clock } from '../clock';
 import { classify, wasAnswered } from '../driver/classify';
 import { COMMIT_UNDECIDED } from '../driver/error-table';
-import type { Connection } from '../driver/connection';
 import type { Result, Statement, StatementKind } from '../driver/statement';
 import {
   BoomerangError,
   CommitInDoubtError,
   ImplicitCommitError,
   TransactionDoomedError,
+  TransactionOpenError,
 } from '../errors';
 import { errorFields, type Logger } from '../logger';
+import type { Lease } from '../pool/lease';
 import type { RetryPolicy } from '../retry/policy';
 import { retrying } from '../retry/retry';
 import type { Slot } from '../scope/slot';
@@ -28,7 +29,7 @@ export interface TransactionHost {
 export class Transaction {
   readonly #host: TransactionHost;
   readonly #slot: Slot;
-  #connection: Connection | undefined;
+  #lease: Lease | undefined;
   #beginning: Promise<void> | undefined;
   #savepoints = 0;
   #doom: Error | undefined;
@@ -41,7 +42,7 @@ export class Transaction {
   }
 
   get begun(): boolean {
-    return this.#connection !== undefined;
+    return this.#lease !== undefined;
   }
 
   /** True while a statement can go straight to the server. */
@@ -84,10 +85,16 @@ export class Transaction {
   }
 
   async #beginOnce(): Promise<void> {
-    const { connection } = await this.#slot.lease();
+    const lease = await this.#slot.lease();
+    if (lease.connection.inTransaction) {
+      throw new TransactionOpenError(
+        'This connection has a transaction open that was begun by hand; BEGIN would commit it. ' +
+          'End it with commit() or rollback() before atomic().',
+      );
+    }
     try {
-      await connection.run('query', { sql: 'BEGIN' });
-      this.#connection = connection;
+      await lease.run('query', { sql: 'BEGIN' });
+      this.#lease = lease;
     } catch (error) {
       // Whether it was begun is not known, and another connection serves as well.
       this.#slot.discard(error as Error);
@@ -97,10 +104,10 @@ export class Transaction {
 
   /** Runs a user's statement. The transaction is begun and sound. */
   run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
-    const connection = this.#connected();
-    return connection.run<T>(kind, statement).then(
+    const lease = this.#begunLease();
+    return lease.run<T>(kind, statement).then(
       (result) => {
-        if (!connection.inTransaction) throw this.#endedBehindOurBack();
+        if (!lease.connection.inTransaction) throw this.#endedBehindOurBack();
         return result;
       },
       (error: unknown) => {
@@ -112,7 +119,7 @@ export class Transaction {
 
   /** Runs a statement of our own: SAVEPOINT, RELEASE, ROLLBACK TO. */
   async control(sql: string): Promise<void> {
-    await this.#connected().run('query', { sql });
+    await this.#begunLease().run('query', { sql });
   }
 
   /**
@@ -122,10 +129,10 @@ export class Transaction {
   async examine(): Promise<void> {
     const suspicion = this.#suspicion;
     if (suspicion === undefined || this.#doom !== undefined) return;
-    const connection = this.#connected();
+    const lease = this.#begunLease();
     try {
-      await connection.run('query', { sql: 'DO 0' });
-      if (!connection.inTransaction) this.#doom = suspicion;
+      await lease.run('query', { sql: 'DO 0' });
+      if (!lease.connection.inTransaction) this.#doom = suspicion;
     } catch (error) {
       this.#doom = error as Error;
     }
@@ -141,11 +148,13 @@ export class Transaction {
    * @throws the driver's error where it is certain that nothing was committed.
    */
   async commit(): Promise<void> {
-    const connection = this.#connected();
+    const lease = this.#begunLease();
+    const { connection } = lease;
     const before = connection.sentBytes;
     try {
-      await connection.run('query', { sql: 'COMMIT' });
+      await lease.run('query', { sql: 'COMMIT' });
     } catch (error) {
+      if (error instanceof BoomerangError) throw error;
       this.#slot.discard(error as Error);
       const sent = connection.sentBytes > before;
       const { errno } = error as { errno?: number };
@@ -161,11 +170,12 @@ export class Transaction {
 
   /** Rolls back, if anything was begun. Call when {@link settled}. Never rejects. A connection that fails at it is closed. */
   async rollBack(): Promise<void> {
-    const connection = this.#connection;
-    if (connection === undefined) return;
+    const lease = this.#lease;
+    // A connection that its borrower gave back was rolled back on return.
+    if (lease === undefined || lease.released) return;
     try {
-      if (connection.lost !== undefined) throw connection.lost;
-      await connection.run('query', { sql: 'ROLLBACK' });
+      if (lease.connection.lost !== undefined) throw lease.connection.lost;
+      await lease.run('query', { sql: 'ROLLBACK' });
     } catch (error) {
       this.#slot.discard(error as Error);
       this.#host.logger.warn(errorFields(error), 'ROLLBACK failed; the connection is closed');
@@ -175,17 +185,17 @@ export class Transaction {
   /** Waits for the statement on the wire, be it BEGIN. Never rejects. */
   async settled(): Promise<void> {
     await this.#beginning?.catch(() => {});
-    await this.#connection?.drained();
+    if (this.#lease?.released === false) await this.#lease.connection.drained();
   }
 
-  #connected(): Connection {
-    if (this.#connection === undefined) throw new Error('the transaction was not begun');
-    return this.#connection;
+  #begunLease(): Lease {
+    if (this.#lease === undefined) throw new Error('the transaction was not begun');
+    return this.#lease;
   }
 
   #noteFailure(error: Error): void {
     if (error instanceof BoomerangError) return;
-    const flavour = this.#connection?.flavour;
+    const flavour = this.#lease?.connection.flavour;
     if (!wasAnswered(error) || classify(error, { flavour }).transaction === 'gone') {
       this.#doom ??= error;
     } else {

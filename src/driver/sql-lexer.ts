@@ -1,0 +1,84 @@
+/*
+ * The little of SQL's lexical grammar that is needed to tell words from values. A loop and not one
+ * regular expression: statements may be megabytes, and an expression would exhaust its stack.
+ */
+
+/** Where the quoted text that begins at `start` ends, exclusive. Unterminated: at the end of the text. */
+function quotedEnd(sql: string, start: number): number {
+  const quote = sql.charAt(start);
+  let at = start + 1;
+  while (at < sql.length) {
+    const char = sql.charAt(at);
+    if (char === '\\' && quote !== '`') {
+      at += 2;
+    } else if (char === quote) {
+      if (sql.charAt(at + 1) !== quote) return at + 1;
+      at += 2;
+    } else {
+      at++;
+    }
+  }
+  return sql.length;
+}
+
+function endOf(sql: string, mark: string, from: number): number {
+  const at = sql.indexOf(mark, from);
+  return at < 0 ? sql.length : at + mark.length;
+}
+
+/** Runs of ordinary text: up to whatever may begin a comment, a quoted text or a number. */
+const ORDINARY = /[^'"`#/*\-\d\w$\u0080-\uffff]+|[a-z_$\u0080-\uffff][\w$\u0080-\uffff]*/iy;
+const NUMBER = /(?:0x[\da-f]+|0b[01]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?)[\w$\u0080-\uffff]*/iy;
+const EXECUTABLE_COMMENT = /\/\*M?!\d*/iy;
+const LINE_COMMENT = /--(?=[\s\x00-\x1f]|$)/y;
+
+function match(pattern: RegExp, sql: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(sql) ? pattern.lastIndex : at;
+}
+
+/**
+ * The statement with every literal replaced by `?` and comments by a space. The content of
+ * executable comments (those that begin with `/*!`) counts as text, since the server runs it. Quoted
+ * identifiers stay.
+ */
+export function withoutLiterals(sql: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  while (at < sql.length) {
+    const ordinary = match(ORDINARY, sql, at);
+    if (ordinary > at) {
+      parts.push(sql.slice(at, ordinary));
+      at = ordinary;
+      continue;
+    }
+    const char = sql.charAt(at);
+    if (char === "'" || char === '"') {
+      parts.push('?');
+      at = quotedEnd(sql, at);
+    } else if (char === '`') {
+      const end = quotedEnd(sql, at);
+      parts.push(sql.slice(at, end));
+      at = end;
+    } else if (char >= '0' && char <= '9') {
+      parts.push('?');
+      at = Math.max(match(NUMBER, sql, at), at + 1);
+    } else {
+      const end = commentEnd(sql, at);
+      parts.push(end > at ? ' ' : char);
+      at = Math.max(end, at + 1);
+    }
+  }
+  return parts.join('');
+}
+
+/** Where the comment, or the mark of an executable one, that begins here ends; `at` for none. */
+function commentEnd(sql: string, at: number): number {
+  if (sql.charAt(at) === '#') return endOf(sql, '\n', at);
+  if (sql.startsWith('/*', at)) {
+    const mark = match(EXECUTABLE_COMMENT, sql, at);
+    return mark > at ? mark : endOf(sql, '*/', at + 2);
+  }
+  if (sql.startsWith('*/', at)) return at + 2;
+  return match(LINE_COMMENT, sql, at) > at ? endOf(sql, '\n', at) : at;
+}

@@ -1,0 +1,103 @@
+import { requestOf, type StatementObject } from '../../src/driver/statement-arguments';
+import type { Result } from '../../src/driver/statement';
+import { resolveOptions, type DatabaseOptions } from '../../src/options';
+import type { Lease } from '../../src/pool/lease';
+import { Pool } from '../../src/pool/pool';
+import { RetryPolicy } from '../../src/retry/policy';
+import { invoke } from '../../src/scope/connection-scope';
+import {
+  addHook,
+  atomic,
+  currentFrame,
+  type AtomicTarget,
+  type TransactionBlock,
+} from '../../src/transaction/atomic';
+import { PooledConnection } from '../../src/transaction/pooled-connection';
+import { StatementRouter } from '../../src/transaction/router';
+import type { TransactionHost } from '../../src/transaction/transaction';
+import { FakeDriver, type FakeDriverOptions } from './fake-driver';
+import { ManualClock } from './manual-clock';
+import { RecordingLogger } from './recording-logger';
+
+/**
+ * What `RetryingPooledDatabase` puts together, over the fake driver and the manual clock.
+ */
+export class FakeDatabase {
+  readonly clock = new ManualClock();
+  readonly logger = new RecordingLogger();
+  readonly driver: FakeDriver;
+  readonly pool: Pool;
+  readonly host: TransactionHost;
+  readonly #router: StatementRouter;
+  readonly #target: AtomicTarget;
+
+  constructor(options: DatabaseOptions = {}, server: FakeDriverOptions = {}) {
+    const resolved = resolveOptions(options);
+    this.driver = new FakeDriver(this.clock, server);
+    this.pool = new Pool(this.driver, resolved, this.clock, this.logger);
+    const policy = new RetryPolicy(resolved.retry, this.clock);
+    this.host = { clock: this.clock, logger: this.logger, policy };
+    this.#router = new StatementRouter(this.pool, this.host);
+    this.#target = {
+      key: this.pool,
+      slot: (scope) => (scope.root() ?? scope).slotFor(this.pool, this.clock),
+    };
+  }
+
+  /** `[total, active, idle, waiting]` */
+  get numbers(): [number, number, number, number] {
+    const { total, active, idle, waiting } = this.pool.stats();
+    return [total, active, idle, waiting];
+  }
+
+  query<T>(sql: string | StatementObject, values?: readonly unknown[]): Promise<Result<T>> {
+    return invoke(() => this.#router.run<T>('query', requestOf(sql, values)));
+  }
+
+  atomic<T>(fn: (tx: TransactionBlock) => PromiseLike<T> | T, label?: string): Promise<T> {
+    return atomic(this.host, this.#target, fn, label === undefined ? {} : { label });
+  }
+
+  /** Registers a hook on the open frame. */
+  hook(kind: 'afterCommit' | 'afterRollback', hook: () => unknown): void {
+    addHook(currentFrame(this.pool)!, kind, hook);
+  }
+
+  async getConnection(): Promise<PooledConnection> {
+    return new PooledConnection(await this.pool.acquire(), this.pool, this.host);
+  }
+
+  /** So many leases at once. */
+  take(count: number): Promise<Lease[]> {
+    return Promise.all(Array.from({ length: count }, () => this.pool.acquire()));
+  }
+
+  /** So many idle connections. */
+  async fill(count: number): Promise<void> {
+    for (const lease of await this.take(count)) await lease.giveBack();
+  }
+}
+
+/** The reason of a promise that rejects. */
+export async function rejection(promise: Promise<unknown>): Promise<any> {
+  const [outcome] = await Promise.allSettled([promise]);
+  if (outcome.status === 'rejected') return outcome.reason;
+  throw new Error('was expected to reject, and resolved');
+}
+
+/** Watches a promise without waiting for it. */
+export function watched<T>(promise: Promise<T>): {
+  readonly promise: Promise<T>;
+  state: 'pending' | 'fulfilled' | 'rejected';
+  reason: any;
+} {
+  const seen: ReturnType<typeof watched<T>> = { promise, state: 'pending', reason: undefined };
+  promise.then(
+    () => (seen.state = 'fulfilled'),
+    (reason: unknown) => {
+      seen.state = 'rejected';
+      seen.reason = reason;
+    },
+  );
+  return seen;
+}
