@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { onEachServer } from '../support/servers';
+
+const ROOT = join(__dirname, '..', '..');
+
+/** The block of the README that stands under the mark. */
+async function example(): Promise<string> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  const block = /<!-- This block is run by the tests\. -->\s*```ts\n([\s\S]*?)```/.exec(
+    readme,
+  )?.[1];
+  if (block === undefined) throw new Error('the README has no block to run');
+  return block.replace("'mysql-boomerang'", JSON.stringify(join(ROOT, 'src', 'index')));
+}
+
+onEachServer((bench) => {
+  it('the README’s thirty lines run as they stand', async () => {
+    const { host, port, user, password } = bench.server;
+    // Inside the project, where tsx finds the compiler's options.
+    const folder = await mkdtemp(join(ROOT, 'test', '.readme-'));
+    try {
+      const file = join(folder, 'example.ts');
+      await writeFile(file, await example());
+      const child = spawn(process.execPath, ['--import', 'tsx', file], {
+        cwd: ROOT,
+        env: {
+          ...process.env,
+          DATABASE_URL: `mysql://${user}:${password}@${host}:${port}/${bench.schema}`,
+        },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+      expect(code).toBe(0);
+      expect(said).toContain('Ann has not enough');
+      expect(said).toContain("{ name: 'Ann', balance: 70 }, { name: 'Bob', balance: 30 } ] 0");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,102 @@
+import {
+  releaseConnection,
+  type Result,
+  type RetryingPooledDatabase,
+  type ResultHeader,
+} from '../../src/index';
+import { expectTrue, type Equal } from './assert';
+
+declare const db: RetryingPooledDatabase;
+
+interface User {
+  readonly id: number;
+}
+
+/** What compiles. */
+export class Users {
+  @releaseConnection
+  async find(id: number): Promise<User | undefined> {
+    const [rows] = await db.execute<User[]>('SELECT * FROM users WHERE id = ?', [id]);
+    return rows[0];
+  }
+
+  @releaseConnection()
+  promised(): Promise<number> {
+    return Promise.resolve(1);
+  }
+
+  @releaseConnection({ label: 'all users' })
+  async *all(): AsyncGenerator<User, void, void> {
+    yield { id: 1 };
+  }
+
+  @releaseConnection
+  static async count(): Promise<number> {
+    return 1;
+  }
+
+  @releaseConnection
+  async #hidden<T>(value: T): Promise<T> {
+    return value;
+  }
+
+  hidden(): Promise<number> {
+    return this.#hidden(1);
+  }
+}
+
+/** What must not. */
+export class Refused {
+  // @ts-expect-error a sync method has no end for a scope to wait for
+  @releaseConnection
+  sync(): number {
+    return 1;
+  }
+
+  // @ts-expect-error the same with options
+  @releaseConnection({ label: 'sync' })
+  labelled(): string {
+    return '';
+  }
+
+  // @ts-expect-error a sync generator cannot wait
+  @releaseConnection()
+  *generator(): Generator<number> {
+    yield 1;
+  }
+
+  // @ts-expect-error an option that is not carried out
+  @releaseConnection({ retries: 3 })
+  async retried(): Promise<void> {}
+
+  // @ts-expect-error a field is no method
+  @releaseConnection
+  field = 1;
+
+  // @ts-expect-error an accessor is no method
+  @releaseConnection
+  get accessor(): Promise<number> {
+    return Promise.resolve(1);
+  }
+}
+
+expectTrue<Equal<ReturnType<Users['find']>, Promise<User | undefined>>>();
+expectTrue<Equal<Parameters<Users['find']>, [id: number]>>();
+
+export async function results(): Promise<void> {
+  const plain = await db.query('SELECT 1');
+  expectTrue<Equal<(typeof plain)[0], Readonly<Record<string, unknown>>[]>>();
+  const header = await db.execute<ResultHeader>('DELETE FROM users');
+  expectTrue<Equal<typeof header, Result<ResultHeader>>>();
+  // @ts-expect-error a bare value where parameters belong
+  await db.query('SELECT ?', 1);
+  // @ts-expect-error statement time limits are not carried out yet, and never silently ignored
+  await db.query('SELECT 1', [], { timeout: 5 });
+  const value = await db.atomic(async (tx) => {
+    await tx.query('DO 0');
+    return 7;
+  });
+  expectTrue<Equal<typeof value, number>>();
+  await using connection = await db.getConnection();
+  await connection.ping();
+}
