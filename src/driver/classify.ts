@@ -44,22 +44,31 @@ function* layers(error: unknown): Generator<DriverError> {
   }
 }
 
-function fits(
+/** What a row is recognised by, in the order of trust. */
+const MARKS: readonly ((one: ErrorClass, error: DriverError) => boolean)[] = [
+  ({ errno, text }, error) =>
+    typeof error.errno === 'number' &&
+    errno?.includes(error.errno) === true &&
+    (text === undefined || text.test(error.message)),
+  ({ errno, code }, error) =>
+    errno === undefined && typeof error.code === 'string' && code?.includes(error.code) === true,
+  // Text alone is only for errors that bear nothing better.
+  ({ errno, code, text }, error) =>
+    errno === undefined &&
+    code === undefined &&
+    error.code === undefined &&
+    text?.test(error.message) === true,
+];
+
+function applies(
   one: ErrorClass,
-  error: DriverError,
   { flavour, sent = true, pristine = true }: Circumstances,
 ): boolean {
-  if (one.flavour !== undefined && flavour !== undefined && one.flavour !== flavour) return false;
-  if (one.sent !== undefined && one.sent !== sent) return false;
-  if (one.pristine !== undefined && one.pristine !== pristine) return false;
-  if (one.errno !== undefined) {
-    if (typeof error.errno !== 'number' || !one.errno.includes(error.errno)) return false;
-    return one.text === undefined || one.text.test(error.message);
-  }
-  if (one.code !== undefined)
-    return typeof error.code === 'string' && one.code.includes(error.code);
-  // Text alone is only for errors that bear nothing better.
-  return error.code === undefined && one.text?.test(error.message) === true;
+  return (
+    (one.flavour === undefined || flavour === undefined || one.flavour === flavour) &&
+    (one.sent === undefined || one.sent === sent) &&
+    (one.pristine === undefined || one.pristine === pristine)
+  );
 }
 
 /**
@@ -68,8 +77,10 @@ function fits(
  */
 export function classify(error: unknown, circumstances: Circumstances = {}): ErrorClass {
   for (const layer of layers(error)) {
-    const found = ERROR_CLASSES.find((one) => fits(one, layer, circumstances));
-    if (found !== undefined) return found;
+    for (const marks of MARKS) {
+      const found = ERROR_CLASSES.find((one) => marks(one, layer) && applies(one, circumstances));
+      if (found !== undefined) return found;
+    }
   }
   return CALLERS_FAULT;
 }

@@ -19,7 +19,9 @@ type Callback = (error: Error | null, rows?: unknown, fields?: unknown) => void;
 
 /** mysql2's callback interface, as far as it is used here (its types forbid the plain call). */
 interface Core {
+  query(sql: string, values: unknown, done: Callback): void;
   query(statement: object, done: Callback): void;
+  execute(sql: string, values: unknown, done: Callback): void;
   execute(statement: object, done: Callback): void;
   ping(done: (error: Error | null) => void): void;
   reset(done: (error: Error | null) => void): void;
@@ -99,13 +101,18 @@ export class Mysql2Connection implements Connection {
 
   run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
     return new Promise((resolve, reject) => {
-      const traits = traitsOf(statement.sql);
+      const { sql, values, shape } = statement;
+      const traits = traitsOf(sql);
       if (traits.dirtiesSession || (!this.tracksSession && !traits.plainDml)) this.dirty = true;
-      this.#begin();
+      this.#pending++;
       const begun = systemClock.now();
+      let settled = false;
       const done: Callback = (error, rows, fields) => {
+        // mysql2 calls back twice when the connection is lost between preparing and executing.
+        if (settled) return;
+        settled = true;
         const elapsed = systemClock.now() - begun;
-        if (elapsed >= this.#slow) this.#onSlow?.(statement.sql, elapsed);
+        if (elapsed >= this.#slow) this.#onSlow?.(sql, elapsed);
         if (error !== null) {
           if (kind === 'execute') this.#forgetStale(error, statement);
           this.#finish();
@@ -118,9 +125,11 @@ export class Mysql2Connection implements Connection {
         resolve([rows as T, fields as Field[]]);
       };
       try {
-        // mysql2 completes the options it is given: it gets its own.
-        this.#core[kind]({ ...statement }, once(done));
+        // The plain call is markedly faster than one with an object of options.
+        if (shape === undefined) this.#core[kind](sql, values, done);
+        else this.#core[kind]({ ...shape, sql, values }, done);
       } catch (cause) {
+        settled = true;
         this.#finish();
         reject(new InvalidArgumentError('values', 'cannot be bound', { cause }));
       }
@@ -176,17 +185,13 @@ export class Mysql2Connection implements Connection {
 
   #command(start: (done: (error: Error | null) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#begin();
+      this.#pending++;
       start((error) => {
         this.#finish();
         if (error) reject(error);
         else resolve();
       });
     });
-  }
-
-  #begin(): void {
-    this.#pending++;
   }
 
   #finish(): void {
@@ -206,9 +211,9 @@ export class Mysql2Connection implements Connection {
   }
 
   /** A handle the server no longer knows must not stay in mysql2's cache: every later use would fail. */
-  #forgetStale(error: Error, { values: _values, ...key }: Statement): void {
+  #forgetStale(error: Error, { sql, shape }: Statement): void {
     const { errno } = error as { errno?: number };
-    if (errno === 1243 || errno === 1615) this.#core.unprepare(key);
+    if (errno === 1243 || errno === 1615) this.#core.unprepare({ ...shape, sql });
   }
 
   #lose(reason: Error): void {
@@ -217,14 +222,4 @@ export class Mysql2Connection implements Connection {
     this.#onLost = undefined;
     if (!this.#closed) listener?.(this.#lost);
   }
-}
-
-/** mysql2 calls back twice when a connection is lost between preparing and executing. */
-function once(done: Callback): Callback {
-  let called = false;
-  return (error, rows, fields) => {
-    if (called) return;
-    called = true;
-    done(error, rows, fields);
-  };
 }

@@ -25,8 +25,15 @@ export function normalizeSql(sql: string): string {
     .trim();
 }
 
-const CONTROL =
-  /^[\s(;]*(?:BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|XA|SET\b.*(?<![^@]@)\bAUTOCOMMIT)\b/i;
+const CONTROL_VERBS =
+  'BEGIN|START\\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE\\s+SAVEPOINT|XA';
+
+/* `SET STATEMENT … FOR …` is MariaDB's; `@autocommit` is a variable of the user's like any other. */
+const CONTROL = new RegExp(
+  `^[\\s(;]*(?:${CONTROL_VERBS}|SET\\s+STATEMENT\\b.*\\bFOR\\s+(?:${CONTROL_VERBS})|` +
+    'SET\\b.*(?<![^@]@)\\bAUTOCOMMIT)\\b',
+  'i',
+);
 
 /* The published list: what neither flavour reports through session tracking. */
 const DIRTYING =

@@ -1,14 +1,10 @@
 import { InvalidArgumentError, describe } from '../errors';
-import type { Statement } from './statement';
+import type { ResultShape, Statement } from './statement';
 
 /** Options of one statement. */
-export interface StatementOptions {
+export interface StatementOptions extends ResultShape {
   /** Running it twice is the same as running it once: it is repeated after a lost connection. */
   readonly idempotent?: boolean;
-  /** Rows as arrays instead of objects. */
-  readonly rowsAsArray?: boolean;
-  readonly nestTables?: boolean | string;
-  readonly typeCast?: boolean | ((field: never, next: () => unknown) => unknown);
 }
 
 /** A statement with its text, values and options in one object, as in mysql2. */
@@ -66,7 +62,7 @@ export function requestOf(
   }
   refuseUnknown('sql', sql, OBJECT_NAMES);
   if (options !== undefined) refuseUnknown('options', options, OPTION_NAMES);
-  const { idempotent = false, values: own, ...rest } = { ...sql, ...options };
+  const { idempotent = false, sql: text, values: own, ...shape } = { ...sql, ...options };
   if (typeof idempotent !== 'boolean') {
     throw new InvalidArgumentError(
       'idempotent',
@@ -75,5 +71,5 @@ export function requestOf(
   }
   const bound = values ?? own;
   checkValues(bound);
-  return { statement: { ...rest, values: bound }, idempotent };
+  return { statement: { sql: text, values: bound, shape }, idempotent };
 }

@@ -27,13 +27,19 @@ export type Result<T> = [rows: T, fields: Field[]];
 /** Without a type argument a result is rows; name another type where it is a header or a CALL. */
 export type DefaultRows = Row[];
 
-/** A statement with its values and what mysql2 takes per statement. */
-export interface Statement {
-  readonly sql: string;
-  readonly values?: readonly unknown[] | undefined;
+/** What mysql2 takes per statement, beside text and values. */
+export interface ResultShape {
+  /** Rows as arrays instead of objects. */
   readonly rowsAsArray?: boolean;
   readonly nestTables?: boolean | string;
   readonly typeCast?: boolean | ((field: never, next: () => unknown) => unknown);
+}
+
+/** A statement as a connection runs it. */
+export interface Statement {
+  readonly sql: string;
+  readonly values?: readonly unknown[] | undefined;
+  readonly shape?: ResultShape | undefined;
 }
 
 /** `query` sends text with the values escaped into it; `execute` prepares and binds. */

@@ -161,6 +161,7 @@ export class Pool implements LeaseHome {
   async #end(deadline: number): Promise<void> {
     // Let `#ending` be set before anything below looks at it.
     await Promise.resolve();
+    this.#liveness.hold();
     this.#waiting.rejectAll(closed);
     for (const entry of this.#idle.drain()) this.#retire(entry);
     await this.#connector.end(closed());

@@ -11,19 +11,29 @@ export interface RetryHooks {
 
 /**
  * Runs `attempt` until it succeeds, `hooks.retry` says no, or the policy's attempts are used up;
- * rejects with the last error, which then bears `attempts`. The first attempt runs outside of
- * p-retry: the ordinary case pays nothing for what it does not need.
+ * rejects with the last error, which then bears `attempts`.
  */
 export function retrying<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
   hooks: RetryHooks,
 ): Promise<T> {
-  return attempt().catch((error: unknown) => {
-    if (policy.attempts <= 1 || !hooks.retry(error)) throw error;
-    hooks.repeated?.(error, 1);
-    return repeat(attempt, policy, hooks);
-  });
+  return attempt().catch((error: unknown) => retryAfter(error, attempt, policy, hooks));
+}
+
+/**
+ * The same where the first attempt has been made and failed with `error`: the ordinary case, one
+ * attempt that succeeds, then pays nothing for what it does not need.
+ */
+export function retryAfter<T>(
+  error: unknown,
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  hooks: RetryHooks,
+): Promise<T> {
+  if (policy.attempts <= 1 || !hooks.retry(error)) return Promise.reject(error);
+  hooks.repeated?.(error, 1);
+  return repeat(attempt, policy, hooks);
 }
 
 /**

@@ -94,9 +94,14 @@ function checkOptions(options: AtomicOptions): void {
   }
 }
 
+/** The innermost frame of `key` in a context, open or over. Frames are made here and nowhere else. */
+export function frameOf(context: Context | undefined, key: object): Frame | undefined {
+  return frameFor(context, key) as Frame | undefined;
+}
+
 /** The innermost frame of `key` that the caller is in, open or over. */
 export function currentFrame(key: object): Frame | undefined {
-  return frameFor(currentContext(), key) as Frame | undefined;
+  return frameOf(currentContext(), key);
 }
 
 /**

@@ -154,7 +154,6 @@ export class Transaction {
     try {
       await lease.run('query', { sql: 'COMMIT' });
     } catch (error) {
-      if (error instanceof BoomerangError) throw error;
       this.#slot.discard(error as Error);
       const sent = connection.sentBytes > before;
       const { errno } = error as { errno?: number };
