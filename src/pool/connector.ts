@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { detached } from '../async-context';
 import type { Clock, Timer } from '../clock';
 import type { Connection } from '../driver/connection';
@@ -37,6 +38,8 @@ export class Connector {
   constructor(hooks: ConnectorHooks, clock: Clock) {
     this.#hooks = hooks;
     this.#clock = clock;
+    // Each connect listens, and there may be more than Node takes for a leak.
+    setMaxListeners(0, this.#aborter.signal);
   }
 
   get connecting(): number {

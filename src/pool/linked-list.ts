@@ -23,6 +23,10 @@ export class LinkedList<T> {
     return this.#first?.value;
   }
 
+  get firstNode(): Node<T> | undefined {
+    return this.#first;
+  }
+
   append(node: Node<T>): void {
     node.list = this;
     node.previous = this.#last;

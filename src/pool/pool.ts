@@ -65,7 +65,10 @@ export class Pool implements LeaseHome {
     const opener = new Opener(driver, session, clock, connectTimeout);
     this.#ceremony = new ReturnCeremony(resetOnRelease, session, clock, connectTimeout, logger);
     this.#idle = new IdleStack(clock, idleTimeout, minIdle, (entry) => this.#retire(entry));
-    this.#waiting = new WaitQueue(clock);
+    this.#waiting = new WaitQueue(clock, options.pool.acquireTimeout, (waited) => {
+      this.#liveness.drop();
+      this.#noteWait(waited);
+    });
     this.#connector = new Connector(
       {
         need: () => this.#need(),
@@ -95,24 +98,20 @@ export class Pool implements LeaseHome {
    * @throws {PoolClosedError} after {@link end}.
    * @throws the driver's error where the server refuses for good and no connection is left.
    */
-  async acquire({ signal, within, hint }: AcquireOptions = {}): Promise<Lease> {
-    signal?.throwIfAborted();
-    if (this.#ending !== undefined) throw closed();
+  acquire({ signal, within, hint }: AcquireOptions = {}): Promise<Lease> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    if (this.#ending !== undefined) return Promise.reject(closed());
     const lease = this.tryAcquire();
-    if (lease !== undefined) return lease;
+    if (lease !== undefined) return Promise.resolve(lease);
     this.#used = true;
-    this.#refuseIfFull(hint);
+    const refusal = this.#refusal(hint);
+    if (refusal !== undefined) return Promise.reject(refusal);
     const limit = within ?? this.#options.acquireTimeout;
-    const begun = this.#clock.now();
+    const timeoutError = (): Error => this.#timedOut(limit, hint);
     this.#liveness.hold();
-    try {
-      const wait = this.#waiting.add(limit, () => this.#timedOut(limit, hint), signal);
-      this.#connector.poke();
-      return await wait;
-    } finally {
-      this.#liveness.drop();
-      this.#noteWait(this.#clock.now() - begun);
-    }
+    const wait = this.#waiting.add({ within: limit, timeoutError, signal });
+    this.#connector.poke();
+    return wait;
   }
 
   /** Called by a lease, once. */
@@ -197,7 +196,7 @@ export class Pool implements LeaseHome {
     return Math.max(0, Math.min(wanted, this.#options.connectionLimit - total));
   }
 
-  #refuseIfFull(hint: AcquireOptions['hint']): void {
+  #refusal(hint: AcquireOptions['hint']): Error | undefined {
     const { queueLimit, waitForConnections, connectionLimit } = this.#options;
     const { total, waiting } = this.#numbers();
     const full =
@@ -206,9 +205,9 @@ export class Pool implements LeaseHome {
         : queueLimit > 0 && waiting >= queueLimit
           ? `The queue is full: queueLimit is ${queueLimit}`
           : undefined;
-    if (full === undefined) return;
+    if (full === undefined) return undefined;
     this.#logger.warn({ ...this.#numbers() }, 'acquire refused');
-    throw exhausted(full, this.#numbers(), connectionLimit, this.#lastFailure, hint?.());
+    return exhausted(full, this.#numbers(), connectionLimit, this.#lastFailure, hint?.());
   }
 
   #timedOut(limit: number, hint: AcquireOptions['hint']): Error {

@@ -1,77 +1,126 @@
 import type { Clock, Timer } from '../clock';
-import { LinkedList, Node } from './linked-list';
 import type { Lease } from './lease';
+import { LinkedList, Node } from './linked-list';
 
 /** A caller that waits for a connection until an absolute deadline. */
 export class Waiter {
   readonly place: Node<Waiter> = new Node<Waiter>(this);
+  /** Only where its time limit is not the queue's own. */
   timer: Timer | undefined;
-  onSettled: (() => void) | undefined;
+  unlisten: (() => void) | undefined;
 
   constructor(
     readonly since: number,
+    /** When it gives up, by the clock; `Infinity` for never. */
+    readonly deadline: number,
+    readonly timeoutError: () => Error,
     readonly resolve: (lease: Lease) => void,
     readonly reject: (reason: unknown) => void,
   ) {}
 }
 
-/** First come, first served. Adding, serving and leaving are O(1). */
+export interface WaitOptions {
+  /** The longest wait in ms; 0 is no limit. */
+  readonly within: number;
+  /** Makes the error of a wait that was too long; called while the waiter still counts. */
+  readonly timeoutError: () => Error;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * First come, first served. Adding, serving and leaving are O(1).
+ *
+ * Waiters with the queue's own time limit expire in the order they came, so one timer, set for the
+ * longest waiter, serves them all.
+ */
 export class WaitQueue {
   readonly #waiters = new LinkedList<Waiter>();
   readonly #clock: Clock;
+  readonly #within: number;
+  readonly #left: (waited: number) => void;
+  #timer: Timer | undefined;
 
-  constructor(clock: Clock) {
+  /**
+   * @param within the time limit that most waiters have, in ms.
+   * @param left told of each waiter that leaves, served or not, with how long it waited.
+   */
+  constructor(clock: Clock, within: number, left: (waited: number) => void) {
     this.#clock = clock;
+    this.#within = within;
+    this.#left = left;
   }
 
   get size(): number {
     return this.#waiters.size;
   }
 
-  /**
-   * Adds a waiter. `onTimeout` makes its error if nobody serves it within `within` ms (0: no
-   * limit); an aborted signal rejects it with the signal's reason.
-   */
-  add(within: number, onTimeout: (waiter: Waiter) => Error, signal?: AbortSignal): Promise<Lease> {
+  /** Waits for {@link next} to take it; rejects at the deadline, or with an aborted signal's reason. */
+  add({ within, timeoutError, signal }: WaitOptions): Promise<Lease> {
     return new Promise((resolve, reject) => {
-      const waiter = new Waiter(this.#clock.now(), resolve, reject);
-      if (within > 0) {
-        waiter.timer = this.#clock.setTimer(() => {
-          // The error tells the numbers while this waiter still counts.
-          if (waiter.place.list !== undefined) this.#fail(waiter, onTimeout(waiter));
-        }, within);
-      }
-      if (signal !== undefined) {
-        const onAbort = (): void => this.#fail(waiter, signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        waiter.onSettled = () => signal.removeEventListener('abort', onAbort);
-      }
+      const now = this.#clock.now();
+      const deadline = within > 0 ? now + within : Infinity;
+      const waiter = new Waiter(now, deadline, timeoutError, resolve, reject);
       this.#waiters.append(waiter.place);
+      if (within === this.#within) {
+        if (within > 0) this.#timer ??= this.#clock.setTimer(() => this.#sweep(), within);
+      } else if (within > 0) {
+        waiter.timer = this.#clock.setTimer(() => this.#expire(waiter), within);
+      }
+      if (signal !== undefined) this.#listen(waiter, signal);
     });
   }
 
-  /** Takes the longest waiter out; its timer and signal are let go. */
+  /** Takes the longest waiter out. The caller settles it. */
   next(): Waiter | undefined {
-    const waiter = this.#waiters.takeFirst();
-    if (waiter !== undefined) release(waiter);
+    const waiter = this.#waiters.first;
+    if (waiter !== undefined) this.#remove(waiter);
     return waiter;
   }
 
-  /** Rejects all that wait. */
+  /** Rejects all that wait; no timer is left. */
   rejectAll(reason: () => Error): void {
     for (let waiter = this.next(); waiter !== undefined; waiter = this.next()) {
       waiter.reject(reason());
     }
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
-  #fail(waiter: Waiter, reason: unknown): void {
-    if (!this.#waiters.remove(waiter.place)) return;
-    release(waiter);
-    waiter.reject(reason);
+  #listen(waiter: Waiter, signal: AbortSignal): void {
+    const onAbort = (): void => {
+      if (this.#remove(waiter)) waiter.reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    waiter.unlisten = () => signal.removeEventListener('abort', onAbort);
   }
-}
 
-function release(waiter: Waiter): void {
-  waiter.timer?.cancel();
-  waiter.onSettled?.();
+  #remove(waiter: Waiter): boolean {
+    if (!this.#waiters.remove(waiter.place)) return false;
+    waiter.timer?.cancel();
+    waiter.unlisten?.();
+    this.#left(this.#clock.now() - waiter.since);
+    return true;
+  }
+
+  #expire(waiter: Waiter): void {
+    const error = waiter.timeoutError();
+    if (this.#remove(waiter)) waiter.reject(error);
+  }
+
+  /** Ends the waits that are due, and sets the timer for the next. */
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    for (let node = this.#waiters.firstNode; node !== undefined;) {
+      const waiter = node.value;
+      node = node.next;
+      // Those with a limit of their own have a timer of their own.
+      if (waiter.timer !== undefined || waiter.deadline === Infinity) continue;
+      if (waiter.deadline > now) {
+        this.#timer = this.#clock.setTimer(() => this.#sweep(), waiter.deadline - now);
+        return;
+      }
+      this.#expire(waiter);
+    }
+  }
 }
