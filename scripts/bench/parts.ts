@@ -1,0 +1,19 @@
+import { checkoutPart } from './checkout-part';
+import { decoratedPart } from './decorated-part';
+import { millionPart } from './million-part';
+import type { Part } from './part';
+import { spikePart } from './spike-part';
+import { statementPart } from './statement-part';
+import { transactionPart } from './transaction-part';
+import { waitersPart } from './waiters-part';
+
+/** In the order in which they are run. */
+export const parts: readonly Part[] = [
+  statementPart,
+  decoratedPart,
+  transactionPart,
+  checkoutPart,
+  spikePart,
+  waitersPart,
+  millionPart,
+];
