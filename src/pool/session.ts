@@ -22,7 +22,8 @@ export class SessionSetup {
     this.#initSql = initSql;
   }
 
-  async prepare(connection: Connection, use?: string): Promise<void> {
+  /** @returns the session's `wait_timeout` in ms, 0 where it cannot be had. */
+  async prepare(connection: Connection, use?: string): Promise<number> {
     try {
       await connection.run('query', { sql: `${this.#names}, session_track_state_change=1` });
       connection.tracksSession = true;
@@ -33,7 +34,9 @@ export class SessionSetup {
     }
     if (use !== undefined) await connection.run('query', { sql: use });
     for (const sql of this.#initSql) await connection.run('query', { sql });
+    const waitTimeout = await waitTimeoutOf(connection);
     connection.markClean();
+    return waitTimeout;
   }
 
   /**
@@ -48,4 +51,13 @@ export class SessionSetup {
     await this.prepare(connection, back);
     return true;
   }
+}
+
+async function waitTimeoutOf(connection: Connection): Promise<number> {
+  const [rows] = await connection.run<unknown[]>('query', {
+    sql: 'SELECT @@wait_timeout',
+    shape: { rowsAsArray: true },
+  });
+  const [row] = rows as unknown[][];
+  return Number(row?.[0] ?? 0) * 1000;
 }
