@@ -137,5 +137,5 @@ onEachServer((bench) => {
       }),
       PROPERTY,
     );
-  }, 600_000);
+  }, 3_600_000);
 });

@@ -1,6 +1,6 @@
 import * as mysql2 from 'mysql2/promise';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PoolExhaustedError, type RetryingPooledDatabase } from '../../src/index';
+import { PoolExhaustedError } from '../../src/index';
 import { startProxy } from '../support/fault-proxy';
 import { onEachServer, session, type Workbench } from '../support/servers';
 import { failure, until } from '../support/until';

@@ -1,5 +1,4 @@
 import * as mysql2 from 'mysql2/promise';
-import { setTimeout as delay } from 'node:timers/promises';
 import { classify } from '../../src/driver/classify';
 import { ConfigurationError, RetryingPooledDatabase } from '../../src/index';
 import { startProxy } from '../support/fault-proxy';
