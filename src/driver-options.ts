@@ -76,7 +76,10 @@ export const DRIVER_RULES: Record<keyof DriverOptions, Rule> = {
   host: text,
   port,
   user: text,
-  password: either(text, callback),
+  password: (value) =>
+    typeof value === 'string' || typeof value === 'function'
+      ? undefined
+      : `must be a string or a function, got ${typeof value}`,
   database: text,
   socketPath: text,
   localAddress: text,

@@ -29,7 +29,7 @@ export interface RetryOptions {
 export interface PoolOptions {
   /** The most connections at a time. @default 10 */
   readonly connectionLimit?: number;
-  /** Idle connections kept however long they are idle. @default 0 */
+  /** Connections kept however long they are idle, and opened again when they are lost. @default 0 */
   readonly minIdle?: number;
   /** The most idle connections kept; a further one is closed on return. @default connectionLimit */
   readonly maxIdle?: number;

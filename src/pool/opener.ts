@@ -35,7 +35,7 @@ export class Opener {
     signal.addEventListener('abort', abort);
     try {
       const spent = this.#clock.now() - begun;
-      const prepare = (): Promise<number> => this.#session.prepare(connection);
+      const prepare = (): Promise<number> => this.#session.open(connection);
       const waitTimeout = await bounded(this.#clock, connection, this.#limit, prepare, spent);
       return { connection, waitTimeout };
     } catch (error) {

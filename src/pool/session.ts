@@ -22,8 +22,13 @@ export class SessionSetup {
     this.#initSql = initSql;
   }
 
-  /** @returns the session's `wait_timeout` in ms, 0 where it cannot be had. */
-  async prepare(connection: Connection, use?: string): Promise<number> {
+  /** For a new connection. Resolves to the session's `wait_timeout` in ms, 0 where it cannot be had. */
+  async open(connection: Connection): Promise<number> {
+    await this.#prepare(connection);
+    return waitTimeoutOf(connection);
+  }
+
+  async #prepare(connection: Connection, use?: string): Promise<void> {
     try {
       await connection.run('query', { sql: `${this.#names}, session_track_state_change=1` });
       connection.tracksSession = true;
@@ -34,9 +39,7 @@ export class SessionSetup {
     }
     if (use !== undefined) await connection.run('query', { sql: use });
     for (const sql of this.#initSql) await connection.run('query', { sql });
-    const waitTimeout = await waitTimeoutOf(connection);
     connection.markClean();
-    return waitTimeout;
   }
 
   /**
@@ -48,7 +51,7 @@ export class SessionSetup {
     // A reset leaves the default database where it was.
     const back = connection.schemaChanged ? this.#use : undefined;
     await connection.reset();
-    await this.prepare(connection, back);
+    await this.#prepare(connection, back);
     return true;
   }
 }
