@@ -29,7 +29,7 @@ export interface RetryOptions {
 export interface PoolOptions {
   /** The most connections at a time. @default 10 */
   readonly connectionLimit?: number;
-  /** Connections kept however long they are idle, and opened again when they are lost. @default 0 */
+  /** Idle connections kept ready once the database is in use, within connectionLimit. @default 0 */
   readonly minIdle?: number;
   /** The most idle connections kept; a further one is closed on return. @default connectionLimit */
   readonly maxIdle?: number;

@@ -9,15 +9,15 @@ export interface PoolLimits {
 
 /**
  * How many connections are to be opened now: one for each waiter that no connection is about to
- * serve, and as many as bring the pool back to `minIdle`, within the limit.
+ * serve, and as many as bring the idle ones back to `minIdle`, within the limit.
  *
  * @param proving idle connections that are being asked for a sign of life; each serves a waiter.
  */
 export function connectionsNeeded(
   { connectionLimit, minIdle }: PoolLimits,
-  { total, waiting }: PoolNumbers,
+  { total, idle, waiting }: PoolNumbers,
   proving: number,
 ): number {
-  const wanted = Math.max(waiting - proving, minIdle - total);
+  const wanted = Math.max(waiting - proving, minIdle - idle);
   return Math.max(0, Math.min(wanted, connectionLimit - total));
 }

@@ -11,7 +11,7 @@ afterEach(endAll);
 function recorded(): { db: FakeDatabase; events: string[]; note: (text: string) => () => void } {
   const db = new FakeDatabase();
   const events: string[] = [];
-  db.driver.on(/^(?!SET NAMES|<quit>)/, (_connection, text) => {
+  db.driver.on(/^(?!SET NAMES|SELECT @@wait_timeout|<quit>)/, (_connection, text) => {
     events.push(text.replace('boomerang_', ''));
     return undefined;
   });

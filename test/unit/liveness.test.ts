@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Liveness, systemClock } from '../../src/clock';
 import { deferred } from '../support/deferred';
 import { never } from '../support/fake-driver';
@@ -88,4 +89,21 @@ it('the real clock never fires a long timer at once', async () => {
   await new Promise((resolve) => setTimeout(resolve, 5));
   timer.cancel();
   expect(fired).toBe(false);
+});
+
+it('holds the process in nobody’s async context', () => {
+  // A timer keeps the context it was set in: the first caller's request, until end().
+  const callers = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const real = setInterval;
+  const spy = jest.spyOn(globalThis, 'setInterval').mockImplementation((...args) => {
+    seen.push(callers.getStore());
+    return real(...args);
+  });
+  const liveness = new Liveness();
+  callers.run('request', () => liveness.hold());
+  liveness.drop();
+  liveness.end();
+  spy.mockRestore();
+  expect(seen).toEqual([undefined]);
 });

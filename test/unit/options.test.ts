@@ -32,6 +32,11 @@ const WRONG: Readonly<Record<string, readonly unknown[]>> = {
   waitForConnections: FLAGS,
   resetOnRelease: [true, false, 'sometimes', '', null, 1],
   initSql: [1, null, {}, ['SELECT 1', 2], [null]],
+  maxLifetime: WRONG_NUMBERS,
+  keepaliveInterval: WRONG_NUMBERS,
+  validateAfter: WRONG_NUMBERS,
+  leakDetectionThreshold: WRONG_NUMBERS,
+  selfDeadlock: [true, 'hope', '', null, 1],
   slowStatement: WRONG_NUMBERS,
   slowAcquire: WRONG_NUMBERS,
   logLevel: ['loud', 'INFO', 1, null, true],
@@ -157,10 +162,6 @@ describe('options that are never silently ignored', () => {
     ['resetOnRelease', false, /"dirty", "always", "never"/],
     ['stream', () => {}, /owns its sockets/],
     ['namedPlaceholders', true, /not carried out/],
-    ['maxLifetime', 1000, /not carried out/],
-    ['keepaliveInterval', 1000, /not carried out/],
-    ['validateAfter', 1000, /not carried out/],
-    ['leakDetectionThreshold', 1000, /not carried out/],
     ['timeout', 1000, /not carried out/],
     ['debug', true, /prints packets/],
   ])('%s: %p is refused with the reason', (name, value, reason) => {
@@ -190,6 +191,11 @@ describe('defaults', () => {
       waitForConnections: true,
       resetOnRelease: 'dirty',
       initSql: [],
+      maxLifetime: 1_800_000,
+      keepaliveInterval: 120_000,
+      validateAfter: 500,
+      leakDetectionThreshold: 0,
+      selfDeadlock: 'wait',
     });
     expect(retry).toEqual({ attempts: 3, minDelay: 50, maxDelay: 1000 });
     expect(log).toEqual({

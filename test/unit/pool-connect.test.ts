@@ -102,6 +102,7 @@ describe('opening connections', () => {
       '1 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, session_track_state_change=1',
       '1 SET a = 1',
       '1 SET b = 2',
+      '1 SELECT @@wait_timeout',
       '1 SELECT 1',
     ]);
     expect(db.driver.latest).toMatchObject({ tracksSession: true, dirty: false });
@@ -113,6 +114,7 @@ describe('opening connections', () => {
     await db.query('SELECT 1');
     expect(db.driver.sent.slice(1)).toEqual([
       '1 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci',
+      '1 SELECT @@wait_timeout',
       '1 SELECT 1',
     ]);
     expect(db.driver.latest).toMatchObject({ tracksSession: false, dirty: false });
@@ -148,7 +150,7 @@ describe('opening connections', () => {
 
   it('does not hand out a connection that is lost as its set-up ends', async () => {
     const db = new FakeDatabase();
-    db.driver.once(/^SET NAMES/, {
+    db.driver.once(/^SELECT @@wait_timeout/, {
       effect: (connection) => {
         void Promise.resolve()
           .then(() => {})

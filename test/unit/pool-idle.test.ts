@@ -79,8 +79,9 @@ describe('idle connections', () => {
   it('stay up to minIdle, however long they are idle', async () => {
     const db = new FakeDatabase({ idleTimeout: 1000, minIdle: 2 });
     await db.fill(4);
+    const { attempts } = db.driver;
     await db.clock.advance(10_000_000);
-    expect([db.numbers, db.driver.attempts]).toEqual([[2, 0, 2, 0], 4]);
+    expect([db.numbers, db.driver.attempts]).toEqual([[2, 0, 2, 0], attempts]);
     expect(db.driver.connections.filter(({ gone }) => !gone)).toHaveLength(2);
   });
 
