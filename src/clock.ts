@@ -57,7 +57,8 @@ export class Liveness {
 
   hold(): void {
     if (this.#holders++ > 0 || this.#ended) return;
-    this.#handle ??= setInterval(() => {}, LONGEST_DELAY);
+    // Not in the context of the caller who happens to be the first.
+    this.#handle ??= detached(() => setInterval(() => {}, LONGEST_DELAY));
     this.#handle.ref();
   }
 

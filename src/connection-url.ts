@@ -37,7 +37,7 @@ function parts(url: URL): Record<string, unknown> {
   for (const [name, value] of url.searchParams) {
     if (Object.hasOwn(options, name)) continue;
     // What is a text stays one, be it made of digits.
-    if (DRIVER_RULES[name as keyof typeof DRIVER_RULES] === text) {
+    if (DRIVER_RULES[name as keyof typeof DRIVER_RULES] === text || name.startsWith('password')) {
       options[name] = value;
       continue;
     }

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { systemClock } from './clock';
 import type { Driver } from './driver/connection';
 import { Mysql2Driver } from './driver/mysql2-driver';
@@ -10,7 +11,16 @@ import {
 import { InvalidArgumentError, TransactionOpenError, describe } from './errors';
 import { createLogger } from './logger';
 import type { PoolStats } from './metrics/counters';
-import { resolveOptions, type DatabaseOptions, type ResolvedOptions } from './options';
+import { emittingTracker, type DatabaseEvents } from './metrics/events';
+import {
+  resolveLimits,
+  resolveOptions,
+  type DatabaseOptions,
+  type LimitOptions,
+  type ResolvedOptions,
+} from './options';
+import { healthOf, type Health } from './pool/health';
+import type { Owner } from './pool/entry';
 import { Pool } from './pool/pool';
 import { RetryPolicy } from './retry/policy';
 import { invoke } from './scope/connection-scope';
@@ -51,10 +61,11 @@ const END_DEADLINE = 10_000;
  * const [rows] = await db.execute('SELECT * FROM orders WHERE id = ?', [42]);
  * await db.end();
  */
-export class RetryingPooledDatabase {
+export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
   readonly #driver: Driver;
   readonly #pool: Pool;
   readonly #host: TransactionHost;
+  readonly #selfDeadlock: 'wait' | 'fail';
   readonly #router: StatementRouter;
   readonly #target: AtomicTarget;
 
@@ -63,11 +74,13 @@ export class RetryingPooledDatabase {
    * @throws {ConfigurationError} naming the option and the rule; nothing is corrected in silence.
    */
   constructor(options: string | DatabaseOptions) {
+    super();
     const resolved: ResolvedOptions = resolveOptions(options);
     const logger = resolved.log.logger ?? createLogger(resolved.log.logLevel);
     const clock = systemClock;
     this.#driver = new Mysql2Driver(resolved.driver);
-    this.#pool = new Pool(this.#driver, resolved, clock, logger);
+    this.#pool = new Pool(this.#driver, resolved, clock, logger, emittingTracker(this));
+    this.#selfDeadlock = resolved.pool.selfDeadlock;
     this.#host = { clock, logger, policy: new RetryPolicy(resolved.retry, clock) };
     this.#target = {
       key: this.#pool,
@@ -182,13 +195,62 @@ export class RetryingPooledDatabase {
    * @throws the signal's reason, where it was aborted.
    */
   async getConnection(options: { readonly signal?: AbortSignal } = {}): Promise<PooledConnection> {
-    const lease = await this.#pool.acquire({ ...options, hint: this.#hint() });
+    const hint = this.#hint();
+    const lease = await this.#pool.acquire({
+      ...options,
+      hint,
+      orFail: this.#selfDeadlock === 'fail' && hint?.() !== undefined,
+      owner: this.#ownerHere(),
+    });
     return new PooledConnection(lease, this.#pool, this.#host);
   }
 
   /** The pool at this moment, with totals since the database was made. */
   stats(): PoolStats {
     return this.#pool.stats();
+  }
+
+  /**
+   * Opens connections up to `minIdle` now instead of with the first statements.
+   *
+   * Rejects where one of them cannot be had; those that came are closed again.
+   */
+  async warmUp(): Promise<void> {
+    const { minIdle } = this.#pool.limits;
+    const taken = await Promise.allSettled(
+      Array.from({ length: minIdle }, () => this.#pool.acquire()),
+    );
+    const failure = taken.find(({ status }) => status === 'rejected') as
+      PromiseRejectedResult | undefined;
+    for (const result of taken) {
+      if (result.status === 'rejected') continue;
+      if (failure === undefined) await result.value.giveBack();
+      else result.value.discard(new Error('closed: the warm-up failed'));
+    }
+    if (failure !== undefined) throw failure.reason;
+  }
+
+  /**
+   * Changes how many connections there may be, at once: the pool grows with the next need; idle ones
+   * above the new limits are closed now, others when they come back.
+   *
+   * @throws {ConfigurationError} naming the option and the rule; nothing has changed then.
+   */
+  resize(limits: LimitOptions): void {
+    this.#pool.resize(resolveLimits(limits, this.#pool.limits));
+  }
+
+  /**
+   * Replaces every connection by a new one: idle ones now, others when they come back. For changed
+   * credentials, a failover, a new certificate.
+   */
+  evictAll(): void {
+    this.#pool.evictAll();
+  }
+
+  /** Whether the database can be worked with: has a connection answer within `within` ms. Never rejects. */
+  health({ within = 1000 }: { readonly within?: number } = {}): Promise<Health> {
+    return healthOf(this.#pool, systemClock, within);
   }
 
   /** Takes a connection and asks the server for a sign of life on it. */
@@ -231,6 +293,13 @@ export class RetryingPooledDatabase {
   /** A name as a quoted SQL identifier. */
   escapeId(name: string): string {
     return this.#driver.escapeId(name);
+  }
+
+  #ownerHere(): Owner {
+    const label = currentContext()?.scope?.label;
+    // A stack costs microseconds: only where somebody watches for leaks.
+    const stack = this.#pool.watchesLeaks ? new Error('taken here').stack : undefined;
+    return { label, stack };
   }
 
   /** Looks at the caller's own scope when the wait has failed: the timer runs in nobody's context. */

@@ -17,7 +17,8 @@ export interface DriverOptions {
   readonly host?: string;
   readonly port?: number;
   readonly user?: string;
-  readonly password?: string;
+  /** A string, or a function that is called at each connect: for tokens that expire. */
+  readonly password?: string | (() => string | Promise<string>);
   readonly database?: string;
   readonly socketPath?: string;
   readonly localAddress?: string;
@@ -75,7 +76,10 @@ export const DRIVER_RULES: Record<keyof DriverOptions, Rule> = {
   host: text,
   port,
   user: text,
-  password: text,
+  password: (value) =>
+    typeof value === 'string' || typeof value === 'function'
+      ? undefined
+      : `must be a string or a function, got ${typeof value}`,
   database: text,
   socketPath: text,
   localAddress: text,
@@ -131,9 +135,5 @@ export const REFUSED_RULES: Record<string, Rule> = {
   charsetNumber: refused('is refused: name the collation by charset'),
   gracefulEnd: refused('is refused: connections always say goodbye'),
   namedPlaceholders: later,
-  maxLifetime: later,
-  keepaliveInterval: later,
-  validateAfter: later,
-  leakDetectionThreshold: later,
   timeout: later,
 };

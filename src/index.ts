@@ -6,10 +6,19 @@ export { connectionScope, type ScopeOptions } from './scope/connection-scope';
 export type { AtomicOptions, TransactionBlock } from './transaction/atomic';
 export type { PooledConnection } from './transaction/pooled-connection';
 export type { Hook } from './transaction/hooks';
-export type { DatabaseOptions, LogOptions, PoolOptions, RetryOptions } from './options';
+export type {
+  DatabaseOptions,
+  LimitOptions,
+  LogOptions,
+  PoolOptions,
+  RetryOptions,
+} from './options';
 export type { DriverOptions } from './driver-options';
 export type { Logger, LogFields, LogLevel } from './logger';
 export type { PoolStats } from './metrics/counters';
+export type { DatabaseEvents } from './metrics/events';
+export type { LeakReport, RemovalReason } from './metrics/tracker';
+export type { Health } from './pool/health';
 export type { DefaultRows, Field, Result, ResultHeader, Row } from './driver/statement';
 export type { StatementObject, StatementOptions } from './driver/statement-arguments';
 export {

@@ -29,7 +29,7 @@ export interface RetryOptions {
 export interface PoolOptions {
   /** The most connections at a time. @default 10 */
   readonly connectionLimit?: number;
-  /** Idle connections kept however long they are idle. @default 0 */
+  /** Idle connections kept ready once the database is in use, within connectionLimit. @default 0 */
   readonly minIdle?: number;
   /** The most idle connections kept; a further one is closed on return. @default connectionLimit */
   readonly maxIdle?: number;
@@ -47,6 +47,16 @@ export interface PoolOptions {
   readonly resetOnRelease?: 'dirty' | 'always' | 'never';
   /** Statements run once on each new session and again after each reset. */
   readonly initSql?: string | readonly string[];
+  /** How long a connection serves, less up to 10 % by chance, and below the server's `wait_timeout`. @default 1800000 */
+  readonly maxLifetime?: number;
+  /** How long a connection rests before it is asked for a sign of life, less up to 10 % by chance. @default 120000 */
+  readonly keepaliveInterval?: number;
+  /** A connection that rested longer is asked for a sign of life before it is lent. @default 500 */
+  readonly validateAfter?: number;
+  /** Leases that are out for longer are reported. @default 0 */
+  readonly leakDetectionThreshold?: number;
+  /** What `getConnection()` does while the caller's own scope holds the connection it would wait for. @default 'wait' */
+  readonly selfDeadlock?: 'wait' | 'fail';
 }
 
 /** What is said, and where. */
@@ -88,6 +98,11 @@ const POOL_DEFAULTS = {
   waitForConnections: true,
   resetOnRelease: 'dirty' as const,
   initSql: [] as string | readonly string[],
+  maxLifetime: 1_800_000,
+  keepaliveInterval: 120_000,
+  validateAfter: 500,
+  leakDetectionThreshold: 0,
+  selfDeadlock: 'wait' as const,
 };
 
 const RETRY_DEFAULTS = { attempts: 3, minDelay: 50, maxDelay: 1000 };
@@ -110,6 +125,11 @@ const POOL_RULES: Record<keyof typeof POOL_DEFAULTS, Rule> = {
   waitForConnections: flag,
   resetOnRelease: oneOf('dirty', 'always', 'never'),
   initSql: either(text, listOf(text)),
+  maxLifetime: duration,
+  keepaliveInterval: duration,
+  validateAfter: duration,
+  leakDetectionThreshold: duration,
+  selfDeadlock: oneOf('wait', 'fail'),
 };
 
 const RETRY_RULES: Record<keyof typeof RETRY_DEFAULTS, Rule> = {
@@ -144,6 +164,48 @@ function pick(given: object, rules: object): object {
   return Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(rules, name)));
 }
 
+export type LimitOptions = Pick<PoolOptions, 'connectionLimit' | 'minIdle' | 'maxIdle'>;
+
+interface Limits {
+  readonly connectionLimit: number;
+  readonly minIdle: number;
+  readonly maxIdle: number;
+}
+
+function checkLimits({ connectionLimit, minIdle, maxIdle }: Limits): void {
+  if (maxIdle > connectionLimit) {
+    const rule = `must not exceed connectionLimit (${connectionLimit}), got ${maxIdle}`;
+    throw new ConfigurationError('maxIdle', rule);
+  }
+  if (minIdle > maxIdle) {
+    throw new ConfigurationError('minIdle', `must not exceed maxIdle (${maxIdle}), got ${minIdle}`);
+  }
+}
+
+/**
+ * New limits over the present ones. A `maxIdle` that was the connectionLimit goes along with it.
+ *
+ * @throws {ConfigurationError} naming the option and the rule; the present ones stay.
+ */
+export function resolveLimits(given: LimitOptions, present: Limits): Limits {
+  if (record(given) !== undefined) {
+    throw new ConfigurationError('limits', `must be an object, got ${describe(given)}`);
+  }
+  const { connectionLimit, minIdle, maxIdle } = POOL_RULES;
+  const follows = present.maxIdle === present.connectionLimit;
+  const base = follows
+    ? { ...present, maxIdle: given.connectionLimit ?? present.maxIdle }
+    : present;
+  const { connectionLimit: most, minIdle: least, maxIdle: idle } = base;
+  const limits = resolve(
+    given,
+    { connectionLimit, minIdle, maxIdle },
+    { connectionLimit: most, minIdle: least, maxIdle: idle },
+  );
+  checkLimits(limits);
+  return limits;
+}
+
 /**
  * Validates what the caller gave, lays it over the defaults and freezes it. Nothing is corrected in
  * silence.
@@ -162,18 +224,7 @@ export function resolveOptions(given: string | DatabaseOptions): ResolvedOptions
   resolve(all, ALL_RULES, {});
   const pool = resolve(pick(all, POOL_RULES), POOL_RULES, POOL_DEFAULTS);
   const maxIdle = pool.maxIdle ?? pool.connectionLimit;
-  if (maxIdle > pool.connectionLimit) {
-    throw new ConfigurationError(
-      'maxIdle',
-      `must not exceed connectionLimit (${pool.connectionLimit}), got ${maxIdle}`,
-    );
-  }
-  if (pool.minIdle > maxIdle) {
-    throw new ConfigurationError(
-      'minIdle',
-      `must not exceed maxIdle (${maxIdle}), got ${pool.minIdle}`,
-    );
-  }
+  checkLimits({ ...pool, maxIdle });
   const retry = resolve(all.retry ?? {}, RETRY_RULES, RETRY_DEFAULTS, 'retry.');
   if (retry.minDelay > retry.maxDelay) {
     throw new ConfigurationError(

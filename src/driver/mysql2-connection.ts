@@ -46,6 +46,11 @@ function hideText(error: Error): Error {
   return error;
 }
 
+/** ER_MAX_PREPARED_STMT_COUNT_REACHED: a limit of the server's as a whole. */
+function isTooManyPrepared(error: Error): boolean {
+  return (error as { errno?: number }).errno === 1461;
+}
+
 /** The OK packet in a result: the header itself, or the last one of a CALL. */
 function okPacketOf(rows: unknown, fields: unknown): OkPacket | undefined {
   if (!Array.isArray(rows)) return rows as OkPacket;
@@ -115,6 +120,12 @@ export class Mysql2Connection implements Connection {
         if (elapsed >= this.#slow) this.#onSlow?.(sql, elapsed);
         if (error !== null) {
           if (kind === 'execute') this.#forgetStale(error, statement);
+          if (kind === 'execute' && isTooManyPrepared(error)) {
+            // The server prepares no more; the same statement goes as text.
+            resolve(this.run<T>('query', statement));
+            this.#finish();
+            return;
+          }
           this.#finish();
           reject(hideText(error));
           return;

@@ -38,14 +38,17 @@ function timedOut(within: number): Error {
 /** Makes mysql2 connections on sockets of our own. The one importer of mysql2 at run time. */
 export class Mysql2Driver implements Driver {
   readonly #options: mysql2.ConnectionOptions;
+  readonly #source: DriverOptions['password'];
   readonly charset: { readonly name: string; readonly collation: string };
   readonly database: string | undefined;
 
   constructor(options: DriverOptions) {
     this.charset = charsetOf(options.charset ?? DEFAULT_CHARSET);
     this.database = options.database;
+    const { password, ...rest } = options;
+    this.#source = password;
     this.#options = {
-      ...(options as mysql2.ConnectionOptions),
+      ...(rest as mysql2.ConnectionOptions),
       // mysql2 writes into this object and keeps TLS sessions by its identity: one copy for all.
       ...(typeof options.ssl === 'object' ? { ssl: { ...options.ssl } } : {}),
       // Ours covers name resolution as well, and closes the socket.
@@ -56,40 +59,74 @@ export class Mysql2Driver implements Driver {
 
   connect(within: number, signal: AbortSignal): Promise<Mysql2Connection> {
     // A socket's events run in the async context in which it was opened: nobody's.
-    return detached(
-      () =>
-        new Promise((resolve, reject) => {
-          if (signal.aborted) {
-            reject(signal.reason as Error);
-            return;
-          }
-          const socket = this.#openSocket();
-          // The pool holds the process while somebody waits; an idle connection must not.
-          socket.unref();
-          const core = mysql2.createConnection({ ...this.#options, stream: () => socket });
-          const giveUp = (reason: Error): void => {
-            socket.destroy(reason);
-            settle(() => reject(reason));
-          };
-          const onAbort = (): void => giveUp(signal.reason as Error);
-          const deadline =
-            within > 0 ? systemClock.setTimer(() => giveUp(timedOut(within)), within) : undefined;
-          const settle = (outcome: () => void): void => {
-            deadline?.cancel();
-            signal.removeEventListener('abort', onAbort);
-            outcome();
-          };
-          signal.addEventListener('abort', onAbort, { once: true });
-          core.on('error', (error: Error) => {
-            socket.destroy();
-            settle(() => reject(error));
-          });
-          core.on('connect', (handshake: { serverVersion?: string }) => {
-            const version = handshake.serverVersion ?? '';
-            settle(() => resolve(new Mysql2Connection(core, socket, version)));
-          });
-        }),
-    );
+    return detached(() => this.#withinLimits(within, signal));
+  }
+
+  /** One limit for the password, name resolution, connect and authentication. */
+  #withinLimits(within: number, signal: AbortSignal): Promise<Mysql2Connection> {
+    return new Promise((resolve, reject) => {
+      const attempt = new AbortController();
+      const giveUp = (reason: Error): void => {
+        settle(() => reject(reason));
+        attempt.abort(reason);
+      };
+      const onAbort = (): void => giveUp(signal.reason as Error);
+      const deadline =
+        within > 0 ? systemClock.setTimer(() => giveUp(timedOut(within)), within) : undefined;
+      const settle = (outcome: () => void): void => {
+        deadline?.cancel();
+        signal.removeEventListener('abort', onAbort);
+        outcome();
+      };
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#password()
+        .then((password) => this.#handshake(password, attempt.signal))
+        .then(
+          (connection) => settle(() => resolve(connection)),
+          (error: unknown) => settle(() => reject(error)),
+        );
+    });
+  }
+
+  async #password(): Promise<string | undefined> {
+    const password = this.#source;
+    if (typeof password !== 'function') return password;
+    const given: unknown = await password();
+    if (typeof given !== 'string') {
+      throw new ConfigurationError('password', `must give a string, gave ${typeof given}`);
+    }
+    return given;
+  }
+
+  #handshake(password: string | undefined, signal: AbortSignal): Promise<Mysql2Connection> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const socket = this.#openSocket();
+      // The pool holds the process while somebody waits; an idle connection must not.
+      socket.unref();
+      const core = mysql2.createConnection({
+        ...this.#options,
+        ...(password === undefined ? {} : { password }),
+        stream: () => socket,
+      });
+      const onAbort = (): void => void socket.destroy(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
+      core.on('error', (error: Error) => {
+        socket.destroy();
+        reject(error);
+      });
+      core.on('connect', (handshake: { serverVersion?: string }) => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(new Mysql2Connection(core, socket, handshake.serverVersion ?? ''));
+      });
+    });
   }
 
   format(sql: string, values: readonly unknown[] = []): string {

@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { detached } from '../async-context';
 import type { Clock, Timer } from '../clock';
-import type { Connection } from '../driver/connection';
+import type { Opened } from './opener';
 
 export interface ConnectorHooks {
   /** How many further connections are wanted now, those under way included. */
   need(): number;
   /** Opens one and sets its session up. */
-  open(signal: AbortSignal): Promise<Connection>;
-  opened(connection: Connection): void;
+  open(signal: AbortSignal): Promise<Opened>;
+  opened(opened: Opened): void;
   failed(error: unknown, retryIn: number): void;
 }
 
@@ -62,10 +62,10 @@ export class Connector {
   #begin(): void {
     // The connection outlives the caller whose wait gave rise to it: not in the caller's context.
     const connect = detached(() => this.#hooks.open(this.#aborter.signal)).then(
-      (connection) => {
+      (opened) => {
         this.#running.delete(connect);
         this.#failures = 0;
-        this.#hooks.opened(connection);
+        this.#hooks.opened(opened);
         const wanted = this.#hooks.need() > 0;
         this.#width = wanted ? Math.min(this.#width * 2, WIDEST) : FIRST_WIDTH;
         this.poke();

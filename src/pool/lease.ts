@@ -6,6 +6,8 @@ import type { PoolEntry } from './entry';
 /** Where leases go back to. */
 export interface LeaseHome {
   takeBack(entry: PoolEntry, discard: Error | undefined): Promise<void> | undefined;
+  /** The holder of the lease was garbage-collected. */
+  noteAbandoned(entry: PoolEntry): void;
 }
 
 const DONE = Promise.resolve();
@@ -55,6 +57,13 @@ export class Lease {
       this.#returned = this.#home.takeBack(this.#entry, undefined) ?? DONE;
     }
     return this.#returned === DONE ? undefined : this.#returned;
+  }
+
+  /** Gives back what its holder, who is gone, did not; reported as a leak. */
+  reclaim(): void {
+    if (this.#returned !== undefined) return;
+    this.#home.noteAbandoned(this.#entry);
+    void this.giveBack();
   }
 
   /** Gives the connection back to be closed at once: what is pending rejects with `reason`. */

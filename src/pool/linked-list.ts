@@ -23,6 +23,10 @@ export class LinkedList<T> {
     return this.#first?.value;
   }
 
+  get last(): T | undefined {
+    return this.#last?.value;
+  }
+
   get firstNode(): Node<T> | undefined {
     return this.#first;
   }

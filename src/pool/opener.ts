@@ -3,6 +3,13 @@ import type { Connection, Driver } from '../driver/connection';
 import { bounded } from './bounded';
 import type { SessionSetup } from './session';
 
+/** A connection with a session that is set up. */
+export interface Opened {
+  readonly connection: Connection;
+  /** How long the server lets it rest, in ms; 0 where that is not known. */
+  readonly waitTimeout: number;
+}
+
 /**
  * Opens connections whose sessions are set up. One time limit covers name resolution, connect,
  * authentication and set-up; whatever fails, or is called off, leaves no socket behind.
@@ -21,16 +28,16 @@ export class Opener {
     this.#limit = limit;
   }
 
-  async open(signal: AbortSignal): Promise<Connection> {
+  async open(signal: AbortSignal): Promise<Opened> {
     const begun = this.#clock.now();
     const connection = await this.#driver.connect(this.#limit, signal);
     const abort = (): void => connection.destroy(signal.reason as Error);
     signal.addEventListener('abort', abort);
     try {
       const spent = this.#clock.now() - begun;
-      const prepare = (): Promise<void> => this.#session.prepare(connection);
-      await bounded(this.#clock, connection, this.#limit, prepare, spent);
-      return connection;
+      const prepare = (): Promise<number> => this.#session.open(connection);
+      const waitTimeout = await bounded(this.#clock, connection, this.#limit, prepare, spent);
+      return { connection, waitTimeout };
     } catch (error) {
       connection.destroy(error as Error);
       throw error;

@@ -1,29 +1,30 @@
 import { Liveness, type Clock } from '../clock';
-import { classify } from '../driver/classify';
-import type { Connection, Driver } from '../driver/connection';
-import { normalizeSql } from '../driver/sql-text';
+import type { Driver } from '../driver/connection';
 import { PoolClosedError, type PoolNumbers } from '../errors';
-import { errorFields, type Logger } from '../logger';
-import { noTotals, type PoolStats, type PoolTotals } from '../metrics/counters';
+import type { Logger } from '../logger';
+import type { PoolStats } from '../metrics/counters';
+import type { LeakReport, PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
-import { Connector } from './connector';
-import { PoolEntry } from './entry';
+import type { Owner, PoolEntry } from './entry';
 import { exhausted } from './exhaustion';
-import { IdleStack } from './idle-stack';
+import { LeakWatch } from './leak-watch';
 import { Lease, type LeaseHome } from './lease';
-import { Opener } from './opener';
+import type { PoolLimits } from './limits';
 import { ReturnCeremony } from './return-ceremony';
+import { Roster } from './roster';
 import { SessionSetup } from './session';
+import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
-
-/** How long a connection may take over its goodbye before the socket is closed. */
-const GOODBYE = 1000;
 
 export interface AcquireOptions {
   /** Rejects the wait with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** The longest wait in ms instead of `acquireTimeout`. */
   readonly within?: number | undefined;
+  /** Who asks, for leak reports. */
+  readonly owner?: Owner | undefined;
+  /** Fails at once where only somebody else's return could serve this acquire. */
+  readonly orFail?: boolean | undefined;
   /** Replaces the advice in the error text where the caller knows better why nothing came. */
   readonly hint?: (() => string | undefined) | undefined;
 }
@@ -32,7 +33,7 @@ export interface AcquireOptions {
  * Connections to one database, lent one borrower at a time.
  *
  * Lazy: nothing is opened before the first acquire. First come, first served. Every acquire settles
- * within its deadline. A lease comes back by {@link Lease.release}, and what it left behind does not
+ * within its deadline. A lease comes back by {@link Lease.giveBack}, and what it left behind does not
  * reach the next borrower.
  */
 export class Pool implements LeaseHome {
@@ -40,87 +41,95 @@ export class Pool implements LeaseHome {
   readonly #log: ResolvedOptions['log'];
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #tracker: PoolTracker;
   readonly #ceremony: ReturnCeremony;
-  readonly #idle: IdleStack;
+  readonly #roster: Roster;
   readonly #waiting: WaitQueue;
-  readonly #connector: Connector;
+  readonly #stock: Stock;
+  readonly #leaks: LeakWatch;
   readonly #liveness = new Liveness();
-  readonly #totals: PoolTotals = noTotals();
-  readonly #since: Date;
-  readonly #out = new Set<PoolEntry>();
-  readonly #goodbyes = new Set<Promise<void>>();
-  #used = false;
-  #lastFailure: unknown;
   #ending: Promise<void> | undefined;
-  #onEmpty: (() => void) | undefined;
 
-  constructor(driver: Driver, options: ResolvedOptions, clock: Clock, logger: Logger) {
-    this.#options = options.pool;
-    this.#log = options.log;
+  constructor(
+    driver: Driver,
+    options: ResolvedOptions,
+    clock: Clock,
+    logger: Logger,
+    tracker: PoolTracker = {},
+  ) {
+    const { pool, log } = options;
+    this.#options = pool;
+    this.#log = log;
     this.#clock = clock;
     this.#logger = logger;
-    this.#since = clock.date();
-    const { idleTimeout, minIdle, resetOnRelease, initSql, connectTimeout } = options.pool;
-    const session = new SessionSetup(driver, initSql);
-    const opener = new Opener(driver, session, clock, connectTimeout);
-    this.#ceremony = new ReturnCeremony(resetOnRelease, session, clock, connectTimeout, logger);
-    this.#idle = new IdleStack(clock, idleTimeout, minIdle, (entry) => this.#retire(entry));
-    this.#waiting = new WaitQueue(clock, options.pool.acquireTimeout, (waited) => {
-      this.#liveness.drop();
-      this.#noteWait(waited);
-    });
-    this.#connector = new Connector(
-      {
-        need: () => this.#need(),
-        open: (signal) => opener.open(signal),
-        opened: (connection) => this.#opened(connection),
-        failed: (error, retryIn) => this.#connectFailed(error, retryIn),
-      },
+    this.#tracker = tracker;
+    this.#roster = new Roster(clock.date(), tracker);
+    const session = new SessionSetup(driver, pool.initSql);
+    this.#ceremony = new ReturnCeremony(
+      pool.resetOnRelease,
+      session,
       clock,
+      pool.connectTimeout,
+      logger,
     );
+    this.#waiting = new WaitQueue(clock, pool.acquireTimeout, (waited) => this.#waiterLeft(waited));
+    this.#leaks = new LeakWatch(clock, pool.leakDetectionThreshold, this.#roster.out, (report) => {
+      this.#reportLeak(report);
+    });
+    this.#stock = new Stock(driver, session, options, { clock, logger, tracker }, this.#roster, {
+      waiting: () => this.#waiting.size,
+      serve: (entry) => this.#serve(entry),
+      refused: (error) => this.#waiting.rejectAll(() => error),
+    });
   }
 
   get acquireTimeout(): number {
     return this.#options.acquireTimeout;
   }
 
+  /** Whether leases are watched, so that it is worth knowing where one was taken. */
+  get watchesLeaks(): boolean {
+    return this.#leaks.watches;
+  }
+
   /** An idle connection at once, or `undefined` where the caller has to wait with {@link acquire}. */
-  tryAcquire(): Lease | undefined {
+  tryAcquire(owner?: Owner): Lease | undefined {
     if (this.#ending !== undefined || this.#waiting.size > 0) return undefined;
-    const entry = this.#idle.pop();
-    return entry === undefined ? undefined : this.#lend(entry);
+    const entry = this.#stock.takeFresh();
+    return entry === undefined ? undefined : this.#lend(entry, owner);
   }
 
   /**
    * A connection: an idle one, one that comes back, or a new one.
    *
-   * @throws {PoolExhaustedError} at the deadline, when the queue is full, or when waiting is off.
-   * @throws {PoolClosedError} after {@link end}.
-   * @throws the driver's error where the server refuses for good and no connection is left.
+   * Rejects with {@link PoolExhaustedError} at the deadline, when the queue is full, or when waiting
+   * is off; with {@link PoolClosedError} after {@link end}; with the driver's error where the server
+   * refuses for good and no connection is left.
    */
-  acquire({ signal, within, hint }: AcquireOptions = {}): Promise<Lease> {
+  acquire(options: AcquireOptions = {}): Promise<Lease> {
+    const { signal, within, owner, hint, orFail = false } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     if (this.#ending !== undefined) return Promise.reject(closed());
-    const lease = this.tryAcquire();
+    const lease = this.tryAcquire(owner);
     if (lease !== undefined) return Promise.resolve(lease);
-    this.#used = true;
-    const refusal = this.#refusal(hint);
+    const refusal = this.#refusal(hint, orFail);
     if (refusal !== undefined) return Promise.reject(refusal);
     const limit = within ?? this.#options.acquireTimeout;
     const timeoutError = (): Error => this.#timedOut(limit, hint);
     this.#liveness.hold();
-    const wait = this.#waiting.add({ within: limit, timeoutError, signal });
-    this.#connector.poke();
+    this.#tracker.enqueued?.();
+    const wait = this.#waiting.add({ within: limit, timeoutError, signal, owner });
+    this.#stock.wake();
     return wait;
   }
 
   /** Called by a lease, once. */
   takeBack(entry: PoolEntry, discard: Error | undefined): Promise<void> | undefined {
     const { connection } = entry;
-    entry.state = 'returning';
+    this.#leaks.returned(entry);
     if (discard !== undefined) {
       connection.destroy(discard);
-      this.#drop(entry);
+      this.#drop(entry, 'discarded');
       return undefined;
     }
     if (this.#ceremony.isClean(connection)) {
@@ -132,19 +141,37 @@ export class Pool implements LeaseHome {
         this.#putBack(entry);
       } else {
         connection.destroy(connection.lost ?? new Error('closed on return'));
-        this.#drop(entry);
+        this.#drop(entry, 'unfit');
       }
     });
   }
 
+  /** A lease, or a scope with one, whose holder was garbage-collected is about to be given back. */
+  noteAbandoned(entry: PoolEntry): void {
+    this.#leaks.reclaimed(entry);
+  }
+
   stats(): PoolStats {
-    return Object.freeze({
-      ...this.#numbers(),
-      connecting: this.#connector.connecting,
-      auxiliary: 0,
-      ...this.#totals,
-      since: this.#since,
-    });
+    return this.#roster.stats(this.#waiting.size, this.#stock.connecting);
+  }
+
+  get limits(): PoolLimits {
+    return this.#stock.limits;
+  }
+
+  /** The last connect failure, until a connect succeeds. */
+  get lastFailure(): unknown {
+    return this.#stock.lastFailure;
+  }
+
+  /** Replaces every connection by a new one: idle ones now, others when they come back. */
+  evictAll(): void {
+    this.#stock.evictAll();
+  }
+
+  /** Changes how many connections there may be. What is out above the limit is closed on return. */
+  resize(limits: PoolLimits): void {
+    this.#stock.resize(limits);
   }
 
   /**
@@ -162,168 +189,98 @@ export class Pool implements LeaseHome {
     await Promise.resolve();
     this.#liveness.hold();
     this.#waiting.rejectAll(closed);
-    for (const entry of this.#idle.drain()) this.#retire(entry);
-    await this.#connector.end(closed());
-    if (this.#out.size > 0) await this.#returnsWithin(deadline);
-    await Promise.all(this.#goodbyes);
+    await this.#stock.close(closed());
+    if (!(await this.#roster.allReturned(this.#clock, deadline))) {
+      this.#logger.warn({ ...this.#numbers() }, 'leases were still out at the deadline; closed');
+      for (const { connection } of this.#roster.out) connection.destroy(closed());
+    }
+    this.#leaks.stop();
+    await this.#roster.goodbyes();
     this.#liveness.end();
   }
 
-  #returnsWithin(deadline: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#clock.setDeadline(() => {
-        this.#logger.warn({ ...this.#numbers() }, 'leases were still out at the deadline; closed');
-        for (const { connection } of this.#out) connection.destroy(closed());
-        resolve();
-      }, deadline);
-      this.#onEmpty = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-  }
-
   #numbers(): PoolNumbers {
-    const active = this.#out.size;
-    const idle = this.#idle.size;
-    return { total: active + idle, active, idle, waiting: this.#waiting.size };
+    return this.#roster.numbers(this.#waiting.size);
   }
 
-  #need(): number {
-    if (this.#ending !== undefined || !this.#used) return 0;
-    const { total, idle, waiting } = this.#numbers();
-    const wanted = Math.max(waiting, this.#options.minIdle - idle);
-    return Math.max(0, Math.min(wanted, this.#options.connectionLimit - total));
-  }
-
-  #refusal(hint: AcquireOptions['hint']): Error | undefined {
-    const { queueLimit, waitForConnections, connectionLimit } = this.#options;
-    const { total, waiting } = this.#numbers();
+  #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
+    const { queueLimit, waitForConnections } = this.#options;
+    const { connectionLimit } = this.#stock.limits;
+    const { active, waiting } = this.#numbers();
     const full =
-      !waitForConnections && total + waiting >= connectionLimit
+      !waitForConnections && active + waiting >= connectionLimit
         ? 'No connection is free, and waitForConnections is false'
         : queueLimit > 0 && waiting >= queueLimit
           ? `The queue is full: queueLimit is ${queueLimit}`
-          : undefined;
+          : orFail && active >= connectionLimit
+            ? 'This caller would wait for itself'
+            : undefined;
     if (full === undefined) return undefined;
     this.#logger.warn({ ...this.#numbers() }, 'acquire refused');
-    return exhausted(full, this.#numbers(), connectionLimit, this.#lastFailure, hint?.());
+    return exhausted(full, this.#numbers(), connectionLimit, this.#stock.lastFailure, hint?.());
   }
 
   #timedOut(limit: number, hint: AcquireOptions['hint']): Error {
-    this.#totals.timeouts++;
+    this.#roster.totals.timeouts++;
+    this.#tracker.timedOut?.();
     const numbers = this.#numbers();
     this.#logger.warn({ ...numbers, acquireTimeout: limit }, 'no connection within the deadline');
+    const what = `No connection within ${limit} ms`;
     return exhausted(
-      `No connection within ${limit} ms`,
+      what,
       numbers,
-      this.#options.connectionLimit,
-      this.#lastFailure,
+      this.#stock.limits.connectionLimit,
+      this.#stock.lastFailure,
       hint?.(),
     );
   }
 
-  #noteWait(waited: number): void {
+  #waiterLeft(waited: number): void {
+    this.#liveness.drop();
     const { slowAcquire } = this.#log;
     if (slowAcquire === 0 || waited < slowAcquire) return;
     this.#logger.warn({ ...this.#numbers(), waited: Math.round(waited) }, 'slow acquire');
   }
 
-  #lend(entry: PoolEntry): Lease {
-    entry.state = 'leased';
-    this.#out.add(entry);
-    this.#totals.acquired++;
+  #serve(entry: PoolEntry): boolean {
+    const waiter = this.#waiting.next();
+    waiter?.resolve(this.#lend(entry, waiter.owner));
+    return waiter !== undefined;
+  }
+
+  #lend(entry: PoolEntry, owner: Owner | undefined): Lease {
+    entry.owner = owner;
+    this.#roster.lend(entry);
+    this.#leaks.lent(entry);
     this.#liveness.hold();
     return new Lease(this, entry);
   }
 
-  #comeBack(entry: PoolEntry): void {
-    this.#out.delete(entry);
-    this.#totals.released++;
-    this.#liveness.drop();
-  }
-
   #putBack(entry: PoolEntry): void {
-    this.#comeBack(entry);
-    this.#offer(entry);
-    this.#noteEmpty();
+    this.#liveness.drop();
+    const now = this.#clock.now();
+    entry.idleSince = entry.provenAt = now;
+    this.#roster.comeBack(entry);
+    this.#stock.offer(entry);
+    this.#roster.noteReturn();
   }
 
-  #drop(entry: PoolEntry): void {
-    this.#comeBack(entry);
-    this.#gone(entry);
-    this.#noteEmpty();
+  #drop(entry: PoolEntry, reason: 'discarded' | 'unfit'): void {
+    this.#liveness.drop();
+    this.#roster.comeBack(entry);
+    this.#roster.gone(entry, reason);
+    this.#stock.replenish();
+    this.#roster.noteReturn();
   }
 
-  #noteEmpty(): void {
-    if (this.#out.size === 0) this.#onEmpty?.();
-  }
-
-  /** To the longest waiter, else to the idle stack, else away. */
-  #offer(entry: PoolEntry): void {
-    if (this.#ending !== undefined) {
-      this.#retire(entry);
-      return;
-    }
-    const waiter = this.#waiting.next();
-    if (waiter !== undefined) {
-      waiter.resolve(this.#lend(entry));
-    } else if (this.#idle.size >= this.#options.maxIdle) {
-      this.#retire(entry);
-    } else {
-      this.#idle.push(entry);
-    }
-  }
-
-  /** Closes a connection that is not out, with a goodbye. */
-  #retire(entry: PoolEntry): void {
-    const goodbye = entry.connection.close(GOODBYE).then(() => {
-      this.#goodbyes.delete(goodbye);
-    });
-    this.#goodbyes.add(goodbye);
-    this.#gone(entry);
-  }
-
-  #gone(entry: PoolEntry): void {
-    entry.state = 'gone';
-    this.#totals.destroyed++;
-    this.#connector.poke();
-  }
-
-  #opened(connection: Connection): void {
-    this.#lastFailure = undefined;
-    this.#totals.created++;
-    const entry = new PoolEntry(connection);
-    if (this.#log.slowStatement > 0) {
-      connection.watch(this.#log.slowStatement, (sql, elapsed) => {
-        const fields = { elapsed: Math.round(elapsed), sql: normalizeSql(sql) };
-        this.#logger.warn({ ...this.#numbers(), ...fields }, 'slow statement');
-      });
-    }
-    connection.onLost((reason) => this.#lost(entry, reason));
-    this.#logger.info({ ...this.#numbers(), threadId: connection.threadId }, 'connected');
-    // Lost between its set-up and here: nobody was told.
-    if (connection.lost === undefined) this.#offer(entry);
-    else this.#gone(entry);
-  }
-
-  /** An idle connection leaves at once; one that is out leaves when its borrower returns it. */
-  #lost(entry: PoolEntry, reason: Error): void {
-    this.#logger.warn({ ...this.#numbers(), ...errorFields(reason) }, 'connection lost');
-    if (this.#idle.remove(entry)) this.#gone(entry);
-  }
-
-  #connectFailed(error: unknown, retryIn: number): void {
-    this.#lastFailure = error;
-    const numbers = this.#numbers();
-    this.#logger.warn(
-      { ...numbers, ...errorFields(error), retryIn: Math.round(retryIn) },
-      'connect failed',
-    );
-    // While connections live, a refusal may pass (credentials being changed); without one it will not.
-    if (numbers.total === 0 && classify(error).name === 'refused for good') {
-      this.#waiting.rejectAll(() => error as Error);
-    }
+  #reportLeak(report: LeakReport): void {
+    this.#tracker.leaked?.(report);
+    const text = {
+      held: 'a connection is out for long; a leak?',
+      returned: 'a connection that was out for long came back after all',
+      reclaimed: 'a connection whose holder is gone was reclaimed; it was never given back',
+    }[report.kind];
+    this.#logger.warn({ ...this.#numbers(), ...report }, text);
   }
 }
 

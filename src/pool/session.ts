@@ -22,7 +22,13 @@ export class SessionSetup {
     this.#initSql = initSql;
   }
 
-  async prepare(connection: Connection, use?: string): Promise<void> {
+  /** For a new connection. Resolves to the session's `wait_timeout` in ms, 0 where it cannot be had. */
+  async open(connection: Connection): Promise<number> {
+    await this.#prepare(connection);
+    return waitTimeoutOf(connection);
+  }
+
+  async #prepare(connection: Connection, use?: string): Promise<void> {
     try {
       await connection.run('query', { sql: `${this.#names}, session_track_state_change=1` });
       connection.tracksSession = true;
@@ -45,7 +51,16 @@ export class SessionSetup {
     // A reset leaves the default database where it was.
     const back = connection.schemaChanged ? this.#use : undefined;
     await connection.reset();
-    await this.prepare(connection, back);
+    await this.#prepare(connection, back);
     return true;
   }
+}
+
+async function waitTimeoutOf(connection: Connection): Promise<number> {
+  const [rows] = await connection.run<unknown[]>('query', {
+    sql: 'SELECT @@wait_timeout',
+    shape: { rowsAsArray: true },
+  });
+  const [row] = rows as unknown[][];
+  return Number(row?.[0] ?? 0) * 1000;
 }

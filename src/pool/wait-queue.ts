@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock';
+import type { Owner } from './entry';
 import type { Lease } from './lease';
 import { LinkedList, Node } from './linked-list';
 
@@ -16,6 +17,7 @@ export class Waiter {
     readonly timeoutError: () => Error,
     readonly resolve: (lease: Lease) => void,
     readonly reject: (reason: unknown) => void,
+    readonly owner: Owner | undefined,
   ) {}
 }
 
@@ -25,6 +27,8 @@ export interface WaitOptions {
   /** Makes the error of a wait that was too long; called while the waiter still counts. */
   readonly timeoutError: () => Error;
   readonly signal?: AbortSignal | undefined;
+  /** Who waits. */
+  readonly owner?: Owner | undefined;
 }
 
 /**
@@ -55,11 +59,11 @@ export class WaitQueue {
   }
 
   /** Waits for {@link next} to take it; rejects at the deadline, or with an aborted signal's reason. */
-  add({ within, timeoutError, signal }: WaitOptions): Promise<Lease> {
+  add({ within, timeoutError, signal, owner }: WaitOptions): Promise<Lease> {
     return new Promise((resolve, reject) => {
       const now = this.#clock.now();
       const deadline = within > 0 ? now + within : Infinity;
-      const waiter = new Waiter(now, deadline, timeoutError, resolve, reject);
+      const waiter = new Waiter(now, deadline, timeoutError, resolve, reject, owner);
       this.#waiters.append(waiter.place);
       if (within === this.#within) {
         if (within > 0) this.#timer ??= this.#clock.setTimer(() => this.#sweep(), within);

@@ -10,6 +10,9 @@ interface Span {
   readonly frames: FrameLink | undefined;
 }
 
+/** Iterations that were begun and that nobody holds any more: their scopes would never end. */
+const abandoned = new FinalizationRegistry<Scope>((scope) => scope.abandon());
+
 /**
  * An async iteration whose scope lasts from its first `next()` until it ends: by finishing, `break`,
  * `return()` or a throw. Every step runs inside that scope.
@@ -73,6 +76,7 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
   #begin(): Span {
     const outer = currentContext();
     const { scope, context } = openScope(outer, this.#label);
+    abandoned.register(this, scope, this);
     return { scope, context, frames: outer?.frames };
   }
 
@@ -113,6 +117,7 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
 
   async #leave(span: Span): Promise<void> {
     this.#over = true;
+    abandoned.unregister(this);
     await span.scope.leave();
   }
 }

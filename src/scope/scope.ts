@@ -40,7 +40,7 @@ export class Scope {
     this.#slots ??= new Map();
     let slot = this.#slots.get(pool);
     if (slot === undefined) {
-      slot = new Slot(pool, clock);
+      slot = new Slot(pool, clock, this);
       this.#slots.set(pool, slot);
     }
     return slot;
@@ -62,6 +62,17 @@ export class Scope {
       return undefined;
     }
     return this.#busySlots().length === 0 ? this.#handBack() : this.#drain();
+  }
+
+  /**
+   * Ends a call whose holder was garbage-collected: an async generator that nobody iterates any more.
+   * What it held is reported as a leak.
+   */
+  abandon(): void {
+    if (this.root() === this) {
+      for (const slot of this.#slots?.values() ?? []) if (slot.lane.free) slot.reclaim();
+    }
+    void this.leave();
   }
 
   async #drain(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock';
+import type { Owner } from '../pool/entry';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
 import { Lane } from './lane';
@@ -12,10 +13,12 @@ export class Slot {
   readonly lane: Lane;
   /** The lease is somebody else's who gives it back: `getConnection()`'s. */
   readonly #pinned: boolean;
+  readonly #owner: Owner;
   #lease: Lease | undefined;
 
-  constructor(pool: Pool, clock: Clock, pinned?: Lease) {
+  constructor(pool: Pool, clock: Clock, owner: Owner, pinned?: Lease) {
     this.pool = pool;
+    this.#owner = owner;
     this.lane = new Lane(clock, pool.acquireTimeout);
     this.#pinned = pinned !== undefined;
     this.#lease = pinned;
@@ -31,12 +34,12 @@ export class Slot {
     if (held !== undefined && (this.#pinned || held.connection.lost === undefined)) return held;
     if (held !== undefined) void held.giveBack();
     this.#lease = undefined;
-    const idle = this.pool.tryAcquire();
+    const idle = this.pool.tryAcquire(this.#owner);
     if (idle !== undefined) {
       this.#lease = idle;
       return idle;
     }
-    return this.pool.acquire().then((lease) => {
+    return this.pool.acquire({ owner: this.#owner }).then((lease) => {
       this.#lease = lease;
       return lease;
     });
@@ -48,6 +51,13 @@ export class Slot {
     const held = this.#lease;
     this.#lease = undefined;
     return held?.giveBack();
+  }
+
+  /** Gives the lease back for a holder who is gone; reported as a leak. */
+  reclaim(): void {
+    const held = this.#lease;
+    this.#lease = undefined;
+    held?.reclaim();
   }
 
   /** Closes the connection instead of giving it back: its state is not known. */

@@ -12,6 +12,9 @@ import { Slot } from '../scope/slot';
 import { atomic, currentFrame, type AtomicOptions, type TransactionBlock } from './atomic';
 import type { TransactionHost } from './transaction';
 
+/** Connections whose holder is gone without giving them back. */
+const abandoned = new FinalizationRegistry<Lease>((lease) => lease.reclaim());
+
 /**
  * A connection of one's own, outside every scope, in the shape of mysql2's. The caller gives it
  * back with {@link release}; nothing else does.
@@ -24,10 +27,12 @@ export class PooledConnection {
   readonly #slot: Slot;
   readonly #host: TransactionHost;
   #released: Promise<void> | undefined;
+  #blocks = 0;
 
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
     this.#lease = lease;
-    this.#slot = new Slot(pool, host.clock, lease);
+    this.#slot = new Slot(pool, host.clock, {}, lease);
+    abandoned.register(this, lease, this);
     this.#host = host;
   }
 
@@ -77,7 +82,12 @@ export class PooledConnection {
     options?: AtomicOptions,
   ): Promise<T> {
     this.#refuseIfReleased();
-    return atomic(this.#host, { key: this.#slot, slot: () => this.#slot }, fn, options);
+    try {
+      return await atomic(this.#host, { key: this.#slot, slot: () => this.#slot }, fn, options);
+    } finally {
+      // Keeps this object, and with it the lease, from being collected while the block runs.
+      this.#blocks++;
+    }
   }
 
   /**
@@ -87,12 +97,14 @@ export class PooledConnection {
    */
   release(): Promise<void> {
     this.#released ??= this.#giveBack();
+    abandoned.unregister(this);
     return this.#released;
   }
 
   /** Closes the connection instead of giving it back. What is running rejects. */
   destroy(): void {
     this.#released ??= Promise.resolve();
+    abandoned.unregister(this);
     this.#lease.discard(new LeaseReleasedError('This connection was destroyed by its borrower'));
   }
 

@@ -2,7 +2,6 @@ import type { Clock } from '../../src/clock';
 import type { Connection, Flavour } from '../../src/driver/connection';
 import type { Result, Statement, StatementKind } from '../../src/driver/statement';
 import { deferred, type Deferred } from './deferred';
-import { settled } from './manual-clock';
 
 /** How a scripted server answers one statement. */
 export interface Reply {
@@ -132,7 +131,7 @@ export class FakeConnection implements Connection {
     const begun = this.#server.clock.now();
     const reply = this.#say(text);
     // An answer never comes in the same breath.
-    await settled();
+    await Promise.resolve();
     if (reply.until !== undefined) await Promise.race([reply.until, this.#broken.promise]);
     if (this.lost !== undefined) throw this.lost;
     reply.effect?.(this);

@@ -15,11 +15,13 @@ interface Line {
 }
 
 /** The session set-up of each connect, which most tests do not ask about. */
-const SET_UP = /^SET NAMES /;
+const SET_UP = /^SET NAMES |^SELECT @@wait_timeout/;
 
 export interface FakeDriverOptions {
   readonly database?: string;
   readonly flavour?: Flavour;
+  /** Its wait_timeout, in seconds; 0: not known. */
+  readonly waitTimeout?: number;
 }
 
 /**
@@ -38,12 +40,17 @@ export class FakeDriver implements Driver, FakeServer {
   attempts = 0;
   /** What a connect does for which nothing else was said. */
   everyConnect: ConnectStep = () => Promise.resolve();
+  readonly #waitTimeout: number;
   readonly #flavour: Flavour;
   readonly #steps: ConnectStep[] = [];
   readonly #lines: Line[] = [];
   #open = 0;
 
-  constructor(clock: Clock, { database, flavour = 'mariadb' }: FakeDriverOptions = {}) {
+  constructor(
+    clock: Clock,
+    { database, flavour = 'mariadb', waitTimeout = 0 }: FakeDriverOptions = {},
+  ) {
+    this.#waitTimeout = waitTimeout;
     this.clock = clock;
     this.database = database;
     this.#flavour = flavour;
@@ -124,7 +131,7 @@ export class FakeDriver implements Driver, FakeServer {
       line.times--;
       return reply;
     }
-    return {};
+    return text === 'SELECT @@wait_timeout' ? { rows: [[this.#waitTimeout]] } : {};
   }
 
   closed(_connection: FakeConnection): void {

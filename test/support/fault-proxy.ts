@@ -52,6 +52,7 @@ export class FaultProxy implements Traffic {
   #accepted = 0;
   #held = false;
   #delay = 0;
+  #connectDelay = 0;
 
   constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -91,6 +92,11 @@ export class FaultProxy implements Traffic {
   /** Every byte arrives `ms` later, in both directions. */
   delay(ms: number): void {
     this.#delay = ms;
+  }
+
+  /** Connections made from now on are silent for `ms` at first, as over a long way. */
+  delayNewConnections(ms: number): void {
+    this.#connectDelay = ms;
   }
 
   /** New connections meet ECONNREFUSED; those that are open stay. */
@@ -141,6 +147,10 @@ export class FaultProxy implements Traffic {
       const pair = new ProxiedPair(client, this.#target, this, () => this.#pairs.delete(pair));
       this.#pairs.add(pair);
       if (this.#held) pair.hold();
+      if (this.#connectDelay > 0) {
+        pair.hold();
+        setTimeout(() => pair.goOn(), this.#connectDelay);
+      }
     });
     this.#server = server;
     server.listen(this.#port, this.host);

@@ -19,6 +19,25 @@ import { FakeDriver, type FakeDriverOptions } from './fake-driver';
 import { ManualClock } from './manual-clock';
 import { RecordingLogger } from './recording-logger';
 
+const made: FakeDatabase[] = [];
+
+/**
+ * Ends every database a test has made, by force, and looks whether one left a timer behind.
+ * For `afterEach`.
+ */
+export async function endAll(): Promise<void> {
+  for (const { pool, clock, driver } of made.splice(0)) {
+    const ended = watched(pool.end(0));
+    // Whatever still waits comes to its deadline.
+    await clock.advance(3_600_000);
+    await clock.advance(0);
+    const left = { ended: ended.state, timers: clock.openTimers, connections: driver.open };
+    if (left.ended !== 'fulfilled' || left.timers > 0 || left.connections > 0) {
+      throw new Error(`a database left something behind: ${JSON.stringify(left)}`);
+    }
+  }
+}
+
 /**
  * What `RetryingPooledDatabase` puts together, over the fake driver and the manual clock.
  */
@@ -32,7 +51,10 @@ export class FakeDatabase {
   readonly #target: AtomicTarget;
 
   constructor(options: DatabaseOptions = {}, server: FakeDriverOptions = {}) {
-    const resolved = resolveOptions(options);
+    made.push(this);
+    // What looks after idle connections is off unless a test asks for it.
+    const quiet = { validateAfter: 0, keepaliveInterval: 0, maxLifetime: 0 };
+    const resolved = resolveOptions({ ...quiet, ...options });
     this.driver = new FakeDriver(this.clock, server);
     this.pool = new Pool(this.driver, resolved, this.clock, this.logger);
     const policy = new RetryPolicy(resolved.retry, this.clock);

@@ -41,6 +41,12 @@ export class Workbench {
     return { host, port, user, password, database: this.schema };
   }
 
+  /** The same for mysql2's own pool. */
+  get theirAddress(): mysql2.PoolOptions {
+    const { host, port, user, password } = this.server;
+    return { host, port, user, password, database: this.schema };
+  }
+
   /** A database under test; ended, with a check that nothing is out, after each test. */
   open(options: DatabaseOptions = {}): RetryingPooledDatabase {
     const db = new RetryingPooledDatabase({ ...this.address, ...options });

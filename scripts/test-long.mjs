@@ -1,0 +1,60 @@
+/**
+ * `npm run test:long [name …]`: the long forms of proofs that `npm test` runs in short, minutes each.
+ * Seeded: `--seed N` repeats a run; the seed is printed.
+ */
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { ensureInstalled } from './bootstrap.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: 'string' }, list: { type: 'boolean', default: false } },
+});
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+
+/** By name: the test file, which of its tests, and the size of the long form. */
+const forms = {
+  load: {
+    file: 'test/integration/load',
+    test: 'decorated calls',
+    about: '1,000,000 decorated calls from 200 callers',
+    env: { BOOMERANG_LOAD: 1_000_000 },
+  },
+  property: {
+    file: 'test/integration/pool-property',
+    test: '',
+    about: '3,000 random histories of a pool against a model and PROCESSLIST',
+    env: { BOOMERANG_PROPERTY: { numRuns: 3000, seed } },
+  },
+  rhythm: {
+    file: 'test/integration/operation',
+    test: 'the rhythm',
+    about: 'a statement every 30 s against wait_timeout of 20 s, for five minutes',
+    env: { BOOMERANG_RHYTHM: { waitTimeout: 20, pause: 30, rounds: 10 } },
+  },
+};
+
+if (values.list) {
+  for (const [name, { about }] of Object.entries(forms)) console.log(`${name.padEnd(10)} ${about}`);
+  process.exit(0);
+}
+const unknown = positionals.find((name) => !(name in forms));
+if (unknown !== undefined) {
+  console.error(`There is no long form '${unknown}'; there are ${Object.keys(forms).join(', ')}.`);
+  process.exit(2);
+}
+await ensureInstalled();
+console.log(`seed ${seed}`);
+let failed = false;
+for (const name of positionals.length > 0 ? positionals : Object.keys(forms)) {
+  const { file, test, about, env } = forms[name];
+  console.log(`\n--- ${name}: ${about}`);
+  const variables = Object.entries(env).map(([key, value]) => [key, JSON.stringify(value)]);
+  const jest = ['node_modules/jest/bin/jest.js', file, '-t', test, '--selectProjects', 'standard'];
+  const { status } = spawnSync(process.execPath, jest, {
+    stdio: 'inherit',
+    env: { ...process.env, ...Object.fromEntries(variables) },
+  });
+  failed ||= status !== 0;
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,95 @@
+import type { Clock } from '../clock';
+import type { PoolNumbers } from '../errors';
+import { noTotals, type PoolStats } from '../metrics/counters';
+import type { PoolTracker, RemovalReason } from '../metrics/tracker';
+import type { PoolEntry } from './entry';
+import { IdleStack } from './idle-stack';
+
+/** How long a connection may take over its goodbye before the socket is closed, in ms. */
+const GOODBYE = 1000;
+
+/**
+ * Which connections there are and where each stands: idle, out, or being asked for a sign of life.
+ * Keeps the books and decides nothing.
+ */
+export class Roster {
+  readonly idle = new IdleStack();
+  readonly out = new Set<PoolEntry>();
+  /** Idle ones that are being asked for a sign of life; they count as idle. */
+  readonly proving = new Set<PoolEntry>();
+  readonly totals = noTotals();
+  readonly #since: Date;
+  readonly #tracker: PoolTracker;
+  readonly #goodbyes = new Set<Promise<void>>();
+  #onEmpty: (() => void) | undefined;
+
+  constructor(since: Date, tracker: PoolTracker) {
+    this.#since = since;
+    this.#tracker = tracker;
+  }
+
+  numbers(waiting: number): PoolNumbers {
+    const active = this.out.size;
+    const idle = this.idle.size + this.proving.size;
+    return { total: active + idle, active, idle, waiting };
+  }
+
+  stats(waiting: number, connecting: number): PoolStats {
+    const { numbers, totals } = { numbers: this.numbers(waiting), totals: this.totals };
+    return Object.freeze({ ...numbers, connecting, auxiliary: 0, ...totals, since: this.#since });
+  }
+
+  created({ connection }: PoolEntry): void {
+    this.totals.created++;
+    this.#tracker.connected?.(connection.threadId);
+  }
+
+  lend(entry: PoolEntry): void {
+    this.out.add(entry);
+    this.totals.acquired++;
+    this.#tracker.acquired?.(entry.connection.threadId);
+  }
+
+  comeBack(entry: PoolEntry): void {
+    this.out.delete(entry);
+    entry.owner = undefined;
+    this.totals.released++;
+    this.#tracker.released?.(entry.connection.threadId);
+  }
+
+  gone({ connection }: PoolEntry, reason: RemovalReason): void {
+    this.totals.destroyed++;
+    this.#tracker.removed?.(connection.threadId, reason);
+  }
+
+  /** Closes with a goodbye, in the background. */
+  retire(entry: PoolEntry): void {
+    const goodbye = entry.connection.close(GOODBYE).then(() => {
+      this.#goodbyes.delete(goodbye);
+    });
+    this.#goodbyes.add(goodbye);
+    this.gone(entry, 'retired');
+  }
+
+  /** Resolves when every goodbye is said. */
+  async goodbyes(): Promise<void> {
+    await Promise.all(this.#goodbyes);
+  }
+
+  /** A lease came back, all the way. */
+  noteReturn(): void {
+    if (this.out.size === 0) this.#onEmpty?.();
+  }
+
+  /** Waits until no lease is out; false where some still are after `deadline` ms. */
+  allReturned(clock: Clock, deadline: number): Promise<boolean> {
+    if (this.out.size === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = clock.setDeadline(() => resolve(false), deadline);
+      this.#onEmpty = () => {
+        timer.cancel();
+        resolve(true);
+      };
+    });
+  }
+}

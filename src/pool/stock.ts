@@ -1,0 +1,264 @@
+import type { Clock } from '../clock';
+import { classify } from '../driver/classify';
+import type { Driver } from '../driver/connection';
+import { normalizeSql } from '../driver/sql-text';
+import { errorFields, type Logger } from '../logger';
+import type { PoolTracker } from '../metrics/tracker';
+import type { ResolvedOptions } from '../options';
+import { Connector } from './connector';
+import { PoolEntry } from './entry';
+import { Housekeeper } from './housekeeper';
+import { lifespanOf } from './lifespan';
+import { connectionsNeeded, type PoolLimits } from './limits';
+import { Opener, type Opened } from './opener';
+import { provesAlive } from './proof';
+import type { Roster } from './roster';
+import type { SessionSetup } from './session';
+
+/** Who wants connections. */
+export interface Demand {
+  /** Callers that wait. */
+  waiting(): number;
+  /** Gives the connection to the longest waiter; false where nobody waits. */
+  serve(entry: PoolEntry): boolean;
+  /** The server refuses for good, and no connection is left to wait for. */
+  refused(error: Error): void;
+}
+
+/**
+ * The connections that nobody has at the moment: opens them as they are needed, keeps them alive,
+ * retires them, and offers each to whoever waits longest.
+ */
+export class Stock {
+  readonly #options: ResolvedOptions['pool'];
+  readonly #slowStatement: number;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #tracker: PoolTracker;
+  readonly #roster: Roster;
+  readonly #demand: Demand;
+  readonly #connector: Connector;
+  readonly #housekeeper: Housekeeper;
+  #limits: PoolLimits;
+  #generation = 0;
+  #lastFailure: unknown;
+  #open: 'unused' | 'used' | 'closed' = 'unused';
+
+  constructor(
+    driver: Driver,
+    session: SessionSetup,
+    { pool, log }: ResolvedOptions,
+    { clock, logger, tracker }: { clock: Clock; logger: Logger; tracker: PoolTracker },
+    roster: Roster,
+    demand: Demand,
+  ) {
+    this.#options = pool;
+    this.#limits = pool;
+    this.#slowStatement = log.slowStatement;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#tracker = tracker;
+    this.#roster = roster;
+    this.#demand = demand;
+    const opener = new Opener(driver, session, clock, pool.connectTimeout);
+    this.#housekeeper = new Housekeeper(clock, roster.idle, pool.idleTimeout, {
+      minIdle: () => this.#limits.minIdle,
+      retire: (entry) => this.#retire(entry),
+      prove: (entry) => this.#prove(entry),
+    });
+    this.#connector = new Connector(
+      {
+        need: () => this.#need(),
+        open: (signal) => opener.open(signal),
+        opened: (opened) => this.#opened(opened),
+        failed: (error, retryIn) => this.#connectFailed(error, retryIn),
+      },
+      clock,
+    );
+  }
+
+  get limits(): PoolLimits {
+    return this.#limits;
+  }
+
+  /** The last connect failure, until a connect succeeds. */
+  get lastFailure(): unknown {
+    return this.#lastFailure;
+  }
+
+  get connecting(): number {
+    return this.#connector.connecting;
+  }
+
+  /** An idle connection that can be lent as it is. */
+  takeFresh(): PoolEntry | undefined {
+    const { top } = this.#roster.idle;
+    if (top === undefined) return undefined;
+    const now = this.#clock.now();
+    if (now >= top.lifespan.retireAt || this.#needsProof(top, now)) return undefined;
+    return this.#roster.idle.pop();
+  }
+
+  /** Somebody waits whom no fresh connection served: proves an idle one, else opens another. */
+  wake(): void {
+    this.#open = 'used';
+    const now = this.#clock.now();
+    const { idle } = this.#roster;
+    for (let entry = idle.pop(); entry !== undefined; entry = idle.pop()) {
+      if (now >= entry.lifespan.retireAt) {
+        this.#retire(entry);
+        continue;
+      }
+      // Others may wait as well: this one is for the longest of them.
+      if (this.#needsProof(entry, now)) this.#prove(entry);
+      else this.offer(entry);
+      return;
+    }
+    this.#connector.poke();
+  }
+
+  /** To the longest waiter, else to the idle stack, else away. */
+  offer(entry: PoolEntry): void {
+    if (this.#isSpent(entry)) {
+      this.#retire(entry);
+    } else if (!this.#demand.serve(entry)) {
+      if (this.#roster.idle.size >= this.#limits.maxIdle) {
+        this.#retire(entry);
+      } else {
+        this.#roster.idle.push(entry);
+        this.#housekeeper.noticed(entry);
+      }
+    }
+  }
+
+  /** A connection is gone that was not idle: another may be needed. */
+  replenish(): void {
+    this.#connector.poke();
+  }
+
+  /** Replaces every connection by a new one: idle ones now, others when they come back. */
+  evictAll(): void {
+    this.#generation++;
+    for (const entry of this.#roster.idle.drain()) this.#retire(entry);
+  }
+
+  /** Changes how many connections there may be. What is out above the limit is closed on return. */
+  resize(limits: PoolLimits): void {
+    this.#limits = limits;
+    const { idle } = this.#roster;
+    for (const entry of idle.bottomUp()) {
+      if (idle.size <= limits.maxIdle && this.#total() <= limits.connectionLimit) break;
+      idle.remove(entry);
+      this.#retire(entry);
+    }
+    this.#connector.poke();
+  }
+
+  /** Closes what is idle and calls off connects. What comes later is closed at once. */
+  async close(reason: Error): Promise<void> {
+    this.#open = 'closed';
+    this.#housekeeper.stop();
+    for (const entry of this.#roster.idle.drain()) this.#retire(entry);
+    await this.#connector.end(reason);
+  }
+
+  #total(): number {
+    return this.#roster.numbers(0).total;
+  }
+
+  #need(): number {
+    if (this.#open !== 'used') return 0;
+    const numbers = this.#roster.numbers(this.#demand.waiting());
+    return connectionsNeeded(this.#limits, numbers, this.#roster.proving.size);
+  }
+
+  #needsProof(entry: PoolEntry, now: number): boolean {
+    const { validateAfter } = this.#options;
+    return validateAfter > 0 && now - entry.provenAt > validateAfter;
+  }
+
+  /** Asks an idle connection for a sign of life; with it the connection is on offer again. */
+  #prove(entry: PoolEntry): void {
+    const { proving } = this.#roster;
+    proving.add(entry);
+    void provesAlive(entry.connection, this.#clock).then((alive) => {
+      proving.delete(entry);
+      entry.provenAt = this.#clock.now();
+      if (alive) this.offer(entry);
+      else this.#distrust(entry);
+    });
+  }
+
+  /** Silence is rarely one connection's own: those that rested as long are not trusted either. */
+  #distrust(entry: PoolEntry): void {
+    const now = this.#clock.now();
+    this.#logger.warn({ ...this.#numbers() }, 'an idle connection gave no sign of life');
+    this.#roster.gone(entry, 'lost');
+    for (const other of this.#roster.idle.bottomUp()) {
+      if (!this.#needsProof(other, now)) continue;
+      this.#roster.idle.remove(other);
+      this.#retire(other);
+    }
+    this.#connector.poke();
+  }
+
+  /** At the end of its life, of an older generation, above a limit that was lowered, or too late. */
+  #isSpent(entry: PoolEntry): boolean {
+    return (
+      this.#open === 'closed' ||
+      entry.generation !== this.#generation ||
+      entry.provenAt >= entry.lifespan.retireAt ||
+      this.#total() >= this.#limits.connectionLimit
+    );
+  }
+
+  #retire(entry: PoolEntry): void {
+    this.#roster.retire(entry);
+    this.#connector.poke();
+  }
+
+  #opened({ connection, waitTimeout }: Opened): void {
+    this.#lastFailure = undefined;
+    const now = this.#clock.now();
+    const { maxLifetime, keepaliveInterval } = this.#options;
+    const lifespan = lifespanOf(now, maxLifetime, keepaliveInterval, waitTimeout);
+    const entry = new PoolEntry(connection, this.#generation, lifespan);
+    entry.idleSince = entry.provenAt = now;
+    if (this.#slowStatement > 0) {
+      connection.watch(this.#slowStatement, (sql, elapsed) => {
+        const fields = { elapsed: Math.round(elapsed), sql: normalizeSql(sql) };
+        this.#logger.warn({ ...this.#numbers(), ...fields }, 'slow statement');
+      });
+    }
+    connection.onLost((reason) => this.#lost(entry, reason));
+    this.#roster.created(entry);
+    this.#logger.info({ ...this.#numbers(), threadId: connection.threadId }, 'connected');
+    // Lost between its set-up and here: nobody was told.
+    if (connection.lost === undefined) this.offer(entry);
+    else this.#roster.gone(entry, 'lost');
+  }
+
+  /** An idle connection leaves at once; one that is out leaves when its borrower returns it. */
+  #lost(entry: PoolEntry, reason: Error): void {
+    this.#logger.warn({ ...this.#numbers(), ...errorFields(reason) }, 'connection lost');
+    if (!this.#roster.idle.remove(entry)) return;
+    this.#tracker.failed?.(reason);
+    this.#roster.gone(entry, 'lost');
+    this.#connector.poke();
+  }
+
+  #connectFailed(error: unknown, retryIn: number): void {
+    this.#lastFailure = error;
+    this.#tracker.failed?.(error);
+    const fields = { ...this.#numbers(), ...errorFields(error), retryIn: Math.round(retryIn) };
+    this.#logger.warn(fields, 'connect failed');
+    // While connections live, a refusal may pass (credentials being changed); without one it will not.
+    if (this.#total() === 0 && classify(error).name === 'refused for good') {
+      this.#demand.refused(error as Error);
+    }
+  }
+
+  #numbers(): object {
+    return this.#roster.numbers(this.#demand.waiting());
+  }
+}
