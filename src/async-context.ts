@@ -17,7 +17,10 @@ export function sharedStorage<T>(name: string): AsyncLocalStorage<T | undefined>
   return (registry[key] ??= new AsyncLocalStorage<T | undefined>());
 }
 
-/** The context in which this module was loaded: nobody's request, nobody's scope. */
+/**
+ * The context in which this module was loaded: nobody's request, unless a program first imports it
+ * inside one, whose stores then live on here. Import at the top of a module.
+ */
 const origin = new AsyncResource('mysql-boomerang');
 
 /**

@@ -34,7 +34,17 @@ function parts(url: URL): Record<string, unknown> {
   if (url.username !== '') options['user'] = decodeURIComponent(url.username);
   if (url.password !== '') options['password'] = decodeURIComponent(url.password);
   if (url.pathname.length > 1) options['database'] = decodeURIComponent(url.pathname.slice(1));
+  if (url.hash !== '') {
+    throw new ConfigurationError('uri', "has a '#', which must be written %23");
+  }
   for (const [name, value] of url.searchParams) {
+    // A '?' in a password begins the query: what follows is not to be quoted.
+    if (!/^\w+$/.test(name)) {
+      throw new ConfigurationError(
+        'uri',
+        "has a query that is no option=value; is a '?' in it to be %3F?",
+      );
+    }
     if (Object.hasOwn(options, name)) continue;
     // What is a text stays one, be it made of digits.
     if (DRIVER_RULES[name as keyof typeof DRIVER_RULES] === text || name.startsWith('password')) {

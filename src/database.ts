@@ -8,8 +8,8 @@ import {
   type StatementObject,
   type StatementOptions,
 } from './driver/statement-arguments';
-import { InvalidArgumentError, TransactionOpenError, describe } from './errors';
-import { createLogger } from './logger';
+import { InvalidArgumentError, TransactionOpenError, checkOptionNames, describe } from './errors';
+import { createLogger, safeLogger } from './logger';
 import type { PoolStats } from './metrics/counters';
 import { emittingTracker, type DatabaseEvents } from './metrics/events';
 import {
@@ -19,7 +19,7 @@ import {
   type LimitOptions,
   type ResolvedOptions,
 } from './options';
-import { healthOf, type Health } from './pool/health';
+import { healthOf, pingWithin, type Health } from './pool/health';
 import type { Owner } from './pool/entry';
 import { Pool } from './pool/pool';
 import { RetryPolicy } from './retry/policy';
@@ -76,7 +76,7 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
   constructor(options: string | DatabaseOptions) {
     super();
     const resolved: ResolvedOptions = resolveOptions(options);
-    const logger = resolved.log.logger ?? createLogger(resolved.log.logLevel);
+    const logger = safeLogger(resolved.log.logger ?? createLogger(resolved.log.logLevel));
     const clock = systemClock;
     this.#driver = new Mysql2Driver(resolved.driver);
     this.#pool = new Pool(this.#driver, resolved, clock, logger, emittingTracker(this));
@@ -197,7 +197,7 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
   async getConnection(options: { readonly signal?: AbortSignal } = {}): Promise<PooledConnection> {
     const hint = this.#hint();
     const lease = await this.#pool.acquire({
-      ...options,
+      signal: checkedSignal(options),
       hint,
       orFail: this.#selfDeadlock === 'fail' && hint?.() !== undefined,
       owner: this.#ownerHere(),
@@ -253,14 +253,9 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
     return healthOf(this.#pool, systemClock, within);
   }
 
-  /** Takes a connection and asks the server for a sign of life on it. */
+  /** Takes a connection and asks the server for a sign of life on it, within `acquireTimeout`. */
   async ping(): Promise<void> {
-    const lease = await this.#pool.acquire();
-    try {
-      await lease.connection.ping();
-    } finally {
-      await lease.giveBack();
-    }
+    await pingWithin(this.#pool, systemClock, this.#pool.acquireTimeout, this.#hint());
   }
 
   /**
@@ -268,7 +263,8 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
    * says goodbye to every connection. What is still out at the deadline is closed. Never rejects for
    * that; a second call gives the first one's promise.
    */
-  end({ deadline = END_DEADLINE }: EndOptions = {}): Promise<void> {
+  end(options: EndOptions = {}): Promise<void> {
+    const deadline = options?.deadline ?? END_DEADLINE;
     if (typeof deadline !== 'number' || !(deadline >= 0)) {
       const rule = `must be a number of milliseconds, 0 or more, got ${describe(deadline)}`;
       return Promise.reject(new InvalidArgumentError('deadline', rule));
@@ -315,4 +311,13 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
       );
     };
   }
+}
+
+function checkedSignal(options: { readonly signal?: AbortSignal }): AbortSignal | undefined {
+  checkOptionNames('options', options, ['signal']);
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidArgumentError('signal', `must be an AbortSignal, got ${describe(signal)}`);
+  }
+  return signal;
 }

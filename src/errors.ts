@@ -139,7 +139,10 @@ export class TransactionDoomedError extends BoomerangError {
   override readonly retryable = true;
 }
 
-/** A statement ended the transaction on the server by itself. What came before it is committed. */
+/**
+ * A statement ended the transaction on the server by itself. What came before it is committed, or
+ * rolled back where a procedure did that.
+ */
 export class ImplicitCommitError extends BoomerangError {
   static override readonly code: string = 'ERR_IMPLICIT_COMMIT';
 }
@@ -168,8 +171,15 @@ export class FrameMismatchError extends BoomerangError {
 
 /**
  * A value described for an error text by its type and size, never by its content: a value may be
- * a secret that landed in the wrong place. Numbers and booleans of options are shown as they are.
+ * a secret that landed in the wrong place.
  */
+export function describeType(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+    ? `a ${typeof value}`
+    : describe(value);
+}
+
+/** The same, with numbers and booleans as they are: for options, where they are the point. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;
@@ -186,5 +196,25 @@ export function describe(value: unknown): string {
       return `an object (${value.constructor?.name ?? 'no prototype'})`;
     default:
       return `a ${typeof value}`;
+  }
+}
+
+/**
+ * Refuses what is no object of options, and options that do not exist or are not carried out: never
+ * silently ignored.
+ *
+ * @throws {InvalidArgumentError} naming `argument`.
+ */
+export function checkOptionNames(
+  argument: string,
+  options: unknown,
+  known: readonly string[],
+): asserts options is object {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(argument, `must be an object, got ${describe(options)}`);
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(argument, `has '${unknown}', which is not carried out`);
   }
 }

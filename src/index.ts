@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export { RetryingPooledDatabase, type EndOptions } from './database';
 export { releaseConnection } from './decorators/release-connection';
 export { auditReleases } from './decorators/audit';

@@ -25,6 +25,28 @@ export const silentLogger: Logger = {
   error: nothing,
 };
 
+/**
+ * The same logger, which never throws: a destination that broke must not break statements, and what
+ * is thrown inside a timer would end the process.
+ */
+export function safeLogger(logger: Logger): Logger {
+  const safely =
+    (level: keyof Logger) =>
+    (fields: LogFields, message: string): void => {
+      try {
+        logger[level](fields, message);
+      } catch {
+        // There is nowhere left to say it.
+      }
+    };
+  return {
+    debug: safely('debug'),
+    info: safely('info'),
+    warn: safely('warn'),
+    error: safely('error'),
+  };
+}
+
 /** A pino logger that writes JSON lines to standard output from `level` upwards. */
 export function createLogger(level: LogLevel): Logger {
   return level === 'silent' ? silentLogger : pino({ name: 'mysql-boomerang', level });

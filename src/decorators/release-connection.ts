@@ -1,5 +1,10 @@
-import { InvalidArgumentError, describe } from '../errors';
-import { leaveAfter, openScope, type ScopeOptions } from '../scope/connection-scope';
+import { describe } from '../errors';
+import {
+  checkScopeOptions,
+  leaveAfter,
+  openScope,
+  type ScopeOptions,
+} from '../scope/connection-scope';
 import { currentContext, runIn } from '../scope/context';
 import { ScopedIteration } from '../scope/iteration';
 import {
@@ -28,7 +33,11 @@ function inScope(method: AnyMethod, name: string, label: string | undefined): An
     const { scope, context } = openScope(currentContext(), known);
     let result: unknown;
     try {
-      result = runIn(context, () => method.apply(this, args));
+      // A lazy thenable begins its work when it is asked: inside the scope.
+      result = runIn(context, () => {
+        const returned = method.apply(this, args);
+        return isThenable(returned) ? Promise.resolve(returned) : returned;
+      });
     } catch (error) {
       void scope.leave();
       throw error;
@@ -51,27 +60,14 @@ export function releasesConnection(method: unknown): boolean {
   return typeof method === 'function' && MARK in method;
 }
 
-function checkOptions(options: unknown): asserts options is ScopeOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError('options', `must be an object, got ${describe(options)}`);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (name !== 'label') {
-      throw new InvalidArgumentError('options', `has '${name}', which is not carried out`);
-    }
-    if (typeof value !== 'string') {
-      throw new InvalidArgumentError('label', `must be a string, got ${describe(value)}`);
-    }
-  }
-}
-
 /**
  * A public method of a repository: the connection its statements use goes back when it ends.
  *
  * The first statement takes a connection, all further ones of the call use the same, and when the
  * outermost decorated call has settled, whichever way, it is given back. Calls nest; a method that
  * runs no statement takes no connection. An error while giving it back is logged and never hides the
- * method's own result or error. On an async generator the scope lasts until the iteration ends.
+ * method's own result or error. On an async generator the scope lasts until the iteration ends; what
+ * comes back is an async generator, whatever else an iterable may have been.
  *
  * Written as `@releaseConnection`, `@releaseConnection()` or `@releaseConnection({ label })`, with
  * standard decorators and with `experimentalDecorators`.
@@ -105,7 +101,7 @@ export function releaseConnection<F extends AsyncMethod>(
 export function releaseConnection(...args: unknown[]): unknown {
   if (isDecoration(args)) return decorate(undefined, args);
   const options = args[0] === undefined ? {} : args[0];
-  checkOptions(options);
+  checkScopeOptions(options);
   return (...applied: unknown[]) => decorate(options.label, applied);
 }
 

@@ -16,14 +16,12 @@ export interface Connection {
   /** As the last OK packet said. */
   readonly inTransaction: boolean;
   /**
-   * True once the session may differ from a fresh one: the server said so, or a statement was of
-   * the kind that no server reports. `markClean` sets it back.
+   * True once the session may differ from a fresh one: the server said so, or a statement was neither
+   * a read, a change of rows, nor plain transaction control. `markClean` sets it back.
    */
   readonly dirty: boolean;
   /** True where the session's default database was changed since `markClean`. */
   readonly schemaChanged: boolean;
-  /** Set by the session set-up. While false, any statement but plain DML counts as dirtying. */
-  tracksSession: boolean;
   /** Bytes given to the network so far. Unchanged over a failed statement: it was never sent. */
   readonly sentBytes: number;
   /** Statements given and not settled yet. */

@@ -170,7 +170,8 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
     name: 'cancelled',
     errno: [1317],
     connection: 'discard',
-    statement: 'never',
+    // MySQL's orderly shutdown says this too.
+    statement: 'ifIdempotent',
     transaction: 'never',
   },
   {

@@ -76,7 +76,6 @@ export class Mysql2Connection implements Connection {
   #onLost: ((reason: Error) => void) | undefined;
   #slow = Infinity;
   #onSlow: ((sql: string, elapsed: number) => void) | undefined;
-  tracksSession = false;
   inTransaction = false;
   dirty = false;
   schemaChanged = false;
@@ -107,8 +106,11 @@ export class Mysql2Connection implements Connection {
   run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
     return new Promise((resolve, reject) => {
       const { sql, values, shape } = statement;
-      const traits = traitsOf(sql);
-      if (traits.dirtiesSession || (!this.tracksSession && !traits.plainDml)) this.dirty = true;
+      if (this.#lost !== undefined) {
+        reject(this.#lost);
+        return;
+      }
+      if (traitsOf(sql).dirtiesSession) this.dirty = true;
       this.#pending++;
       const begun = systemClock.now();
       let settled = false;

@@ -37,13 +37,17 @@ function match(pattern: RegExp, sql: string, at: number): number {
   return pattern.test(sql) ? pattern.lastIndex : at;
 }
 
+/** How the content of an executable comment is read: servers differ by version. */
+export type CommentReading = 'run' | 'skipped';
+
 /**
- * The statement with every literal replaced by `?` and comments by a space. The content of
- * executable comments (those that begin with `/*!`) counts as text, since the server runs it. Quoted
- * identifiers stay.
+ * The statement with every literal replaced by `?` and comments by a space. Executable comments
+ * (those that begin with `/*!` or `/*M!`) are read as `reading` says: their content run, as text, or
+ * skipped like that of any other comment. Quoted identifiers stay.
  */
-export function withoutLiterals(sql: string): string {
+export function withoutLiterals(sql: string, reading: CommentReading = 'run'): string {
   const parts: string[] = [];
+  let insideExecutable = false;
   let at = 0;
   while (at < sql.length) {
     const ordinary = match(ORDINARY, sql, at);
@@ -63,8 +67,14 @@ export function withoutLiterals(sql: string): string {
     } else if (char >= '0' && char <= '9') {
       parts.push('?');
       at = Math.max(match(NUMBER, sql, at), at + 1);
+    } else if (insideExecutable && sql.startsWith('*/', at)) {
+      insideExecutable = false;
+      parts.push(' ');
+      at += 2;
     } else {
-      const end = commentEnd(sql, at);
+      const mark = reading === 'run' ? match(EXECUTABLE_COMMENT, sql, at) : at;
+      if (mark > at) insideExecutable = true;
+      const end = mark > at ? mark : commentEnd(sql, at);
       parts.push(end > at ? ' ' : char);
       at = Math.max(end, at + 1);
     }
@@ -72,13 +82,9 @@ export function withoutLiterals(sql: string): string {
   return parts.join('');
 }
 
-/** Where the comment, or the mark of an executable one, that begins here ends; `at` for none. */
+/** Where the comment that begins here ends; `at` for none. */
 function commentEnd(sql: string, at: number): number {
   if (sql.charAt(at) === '#') return endOf(sql, '\n', at);
-  if (sql.startsWith('/*', at)) {
-    const mark = match(EXECUTABLE_COMMENT, sql, at);
-    return mark > at ? mark : endOf(sql, '*/', at + 2);
-  }
-  if (sql.startsWith('*/', at)) return at + 2;
+  if (sql.startsWith('/*', at)) return endOf(sql, '*/', at + 2);
   return match(LINE_COMMENT, sql, at) > at ? endOf(sql, '\n', at) : at;
 }

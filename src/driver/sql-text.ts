@@ -1,4 +1,4 @@
-import { withoutLiterals } from './sql-lexer';
+import { withoutLiterals, type CommentReading } from './sql-lexer';
 
 /**
  * What can be told from a statement's text without knowing its grammar. Nothing here decides
@@ -7,22 +7,32 @@ import { withoutLiterals } from './sql-lexer';
 export interface SqlTraits {
   /** Begins, ends or steers a transaction: BEGIN, COMMIT, SAVEPOINT, XA, SET autocommit… */
   readonly controlsTransaction: boolean;
-  /** Changes session state that no server reports. */
+  /** May carry such a statement out of our sight: EXECUTE, a compound statement, completion_type… */
+  readonly hidesControl: boolean;
+  /** May leave something behind in the session. */
   readonly dirtiesSession: boolean;
-  /** A read or a plain change of rows: of a kind that leaves the session as it was. */
+  /** A read or a plain change of rows, which ends no transaction. */
   readonly plainDml: boolean;
 }
 
+function bareText(sql: string, reading: CommentReading): string {
+  return withoutLiterals(sql, reading).replace(/\s+/g, ' ').trim();
+}
+
+/** Text whose literals cannot be told for sure: by SQL mode or version a server reads it otherwise. */
+const AMBIGUOUS = /\\|\/\*M?!/i;
+
 /**
  * The statement with every literal replaced by `?`, comments removed and white space folded: fit
- * for a log. Names of tables and columns stay.
+ * for a log. Names of tables and columns stay. Of a text with a backslash or an executable comment,
+ * where literals depend on the server's mode and version, only the verb is left.
  */
 export function normalizeSql(sql: string): string {
-  return withoutLiterals(sql)
-    .replace(/\s+/g, ' ')
+  const bare = bareText(sql, 'run');
+  if (AMBIGUOUS.test(sql)) return `${/^[a-z]+/i.exec(bare)?.[0] ?? ''} …`.trim();
+  return bare
     .replace(/\(\s*\?(?:\s*,\s*\?)+\s*\)/g, '(?, …)')
-    .replace(/(\(\?, …\))(?:\s*,\s*\(\?, …\))+/g, '$1, …')
-    .trim();
+    .replace(/(\(\?, …\))(?:\s*,\s*\(\?, …\))+/g, '$1, …');
 }
 
 const CONTROL_VERBS =
@@ -35,27 +45,52 @@ const CONTROL = new RegExp(
   'i',
 );
 
-/* The published list: what neither flavour reports through session tracking. */
-const DIRTYING =
-  /:=|\bINTO\s*@|\bGET_LOCK\b|\bLOCK\s+TABLES?\b|\bWITH\s+READ\s+LOCK\b|\bHANDLER\b.*\bOPEN\b|\bSET\s+TRANSACTION\b/i;
+/* Texts within the text, MariaDB's compound statements (labelled ones too), and MySQL's
+ * CREATE TABLE … START TRANSACTION: the status flag afterwards shows nothing of what they did. */
+const HIDDEN_CONTROL =
+  /^[\s(;]*(?:(?:EXECUTE|IF|CASE|WHILE|LOOP|REPEAT|FOR|\w+\s*:\s*(?:BEGIN|WHILE|LOOP|REPEAT|FOR))\b|CREATE\b.*\bSTART\s+TRANSACTION\b|SET\b.*\bCOMPLETION_TYPE\b)/i;
+
+/* What plain reads and changes may leave behind, and no server reports. */
+const DIRTYING = /:=|\bINTO\s*@|\bGET_LOCK\b/i;
 
 const PLAIN_DML =
-  /^[\s(;]*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|EXPLAIN|DESC|SHOW|DO)\b/i;
+  /^[\s(;]*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|EXPLAIN|DESC|DESCRIBE|SHOW|DO)\b/i;
+
+/* Of transaction control, what leaves the session as it was. */
+const PLAIN_CONTROL = /^[\s(;]*(?:BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i;
 
 const remembered = new Map<string, SqlTraits>();
 const REMEMBERED_AT_MOST = 1000;
 const REMEMBERED_LENGTH = 2000;
 
+function read(bare: string): SqlTraits {
+  const plainDml = PLAIN_DML.test(bare);
+  return {
+    controlsTransaction: CONTROL.test(bare),
+    hidesControl: HIDDEN_CONTROL.test(bare),
+    // Whatever is neither rows nor transactions is taken to change the session: a list of what does
+    // would never be complete.
+    dirtiesSession: DIRTYING.test(bare) || !(plainDml || PLAIN_CONTROL.test(bare)),
+    plainDml,
+  };
+}
+
+/** The worse of two readings, where servers of different versions differ. */
+function either(one: SqlTraits, other: SqlTraits): SqlTraits {
+  return {
+    controlsTransaction: one.controlsTransaction || other.controlsTransaction,
+    hidesControl: one.hidesControl || other.hidesControl,
+    dirtiesSession: one.dirtiesSession || other.dirtiesSession,
+    plainDml: one.plainDml && other.plainDml,
+  };
+}
+
 /** The traits of a text; those of short texts are remembered, since programs repeat theirs. */
 export function traitsOf(sql: string): SqlTraits {
   const known = remembered.get(sql);
   if (known !== undefined) return known;
-  const bare = normalizeSql(sql);
-  const traits: SqlTraits = {
-    controlsTransaction: CONTROL.test(bare),
-    dirtiesSession: DIRTYING.test(bare),
-    plainDml: PLAIN_DML.test(bare),
-  };
+  const run = read(bareText(sql, 'run'));
+  const traits = /\/\*M?!/i.test(sql) ? either(run, read(bareText(sql, 'skipped'))) : run;
   if (sql.length <= REMEMBERED_LENGTH) {
     if (remembered.size >= REMEMBERED_AT_MOST) remembered.clear();
     remembered.set(sql, traits);

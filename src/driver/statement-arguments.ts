@@ -1,9 +1,12 @@
-import { InvalidArgumentError, describe } from '../errors';
+import { InvalidArgumentError, describe, describeType } from '../errors';
 import type { ResultShape, Statement } from './statement';
 
 /** Options of one statement. */
 export interface StatementOptions extends ResultShape {
-  /** Running it twice is the same as running it once: it is repeated after a lost connection. */
+  /**
+   * Declares that running it twice is the same as running it once: it is repeated after a lost
+   * connection. Inside a transaction and on a held connection nothing is repeated.
+   */
   readonly idempotent?: boolean;
 }
 
@@ -36,7 +39,7 @@ function checkValues(values: unknown): asserts values is readonly unknown[] | un
   if (values !== undefined && !Array.isArray(values)) {
     throw new InvalidArgumentError(
       'values',
-      `must be an array, got ${describe(values)}: write [value] for a single one`,
+      `must be an array, got ${describeType(values)}: write [value] for a single one`,
     );
   }
 }

@@ -11,7 +11,8 @@ function advice({ total, active }: PoolNumbers, limit: number): string {
   if (active >= limit) {
     return (
       'Every connection is in use: give back what getConnection() took, keep slow work out of ' +
-      'scopes and transactions (manualClose()), or raise connectionLimit.'
+      'scopes and transactions (manualClose()), loop over decorated generators inside a scope, or ' +
+      'raise connectionLimit.'
     );
   }
   return 'The pool was still opening connections: see the cause if there is one, or raise acquireTimeout.';

@@ -24,7 +24,7 @@ export async function healthOf(pool: Pool, clock: Clock, within: number): Promis
   const reasons: string[] = [];
   let latency: number | undefined;
   try {
-    await proveWithin(pool, clock, within);
+    await pingWithin(pool, clock, within);
     latency = clock.now() - begun;
   } catch (error) {
     reasons.push(codeOf(error));
@@ -35,14 +35,20 @@ export async function healthOf(pool: Pool, clock: Clock, within: number): Promis
   return Object.freeze({ ready: latency !== undefined, latency, reasons, stats });
 }
 
-async function proveWithin(pool: Pool, clock: Clock, within: number): Promise<void> {
-  const lease = await pool.acquire({ within });
+/** Takes a connection and pings on it. Past `within` ms (0: no limit) each, rejects and closes it. */
+export async function pingWithin(
+  pool: Pool,
+  clock: Clock,
+  within: number,
+  hint?: () => string | undefined,
+): Promise<void> {
+  const lease = await pool.acquire({ within, hint });
   const silence = Object.assign(new Error(`no answer within ${within} ms`), { code: 'ETIMEDOUT' });
-  const deadline = clock.setTimer(() => lease.discard(silence), within);
+  const deadline = within > 0 ? clock.setTimer(() => lease.discard(silence), within) : undefined;
   try {
     await lease.connection.ping();
   } finally {
-    deadline.cancel();
+    deadline?.cancel();
     await lease.giveBack();
   }
 }

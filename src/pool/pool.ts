@@ -155,6 +155,11 @@ export class Pool implements LeaseHome {
     return this.#roster.stats(this.#waiting.size, this.#stock.connecting);
   }
 
+  /** True where no statement of the user's shapes the sessions. */
+  get plainSessions(): boolean {
+    return this.#options.initSql.length === 0;
+  }
+
   get limits(): PoolLimits {
     return this.#stock.limits;
   }
@@ -206,11 +211,13 @@ export class Pool implements LeaseHome {
   #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
     const { queueLimit, waitForConnections } = this.#options;
     const { connectionLimit } = this.#stock.limits;
-    const { active, waiting } = this.#numbers();
+    const { total, active, waiting } = this.#numbers();
+    // Those that connections are being opened for do not count: they are not in anybody's way.
+    const growth = Math.max(0, connectionLimit - total);
     const full =
       !waitForConnections && active + waiting >= connectionLimit
         ? 'No connection is free, and waitForConnections is false'
-        : queueLimit > 0 && waiting >= queueLimit
+        : queueLimit > 0 && waiting - growth >= queueLimit
           ? `The queue is full: queueLimit is ${queueLimit}`
           : orFail && active >= connectionLimit
             ? 'This caller would wait for itself'

@@ -1,4 +1,6 @@
 import type { Connection, Driver } from '../driver/connection';
+import { traitsOf } from '../driver/sql-text';
+import { ConfigurationError } from '../errors';
 
 /** ER_UNKNOWN_SYSTEM_VARIABLE: a server without session tracking. */
 const UNKNOWN_VARIABLE = 1193;
@@ -16,9 +18,17 @@ export class SessionSetup {
   constructor(driver: Driver, initSql: readonly string[]) {
     const { name, collation } = driver.charset;
     // COM_RESET_CONNECTION takes MySQL's sessions back to the *server's* character set.
-    this.#names = `SET NAMES ${name} COLLATE ${collation}`;
+    // Where the server's default is autocommit = 0, a statement alone would never be committed.
+    this.#names = `SET NAMES ${name} COLLATE ${collation}, autocommit=1`;
     this.#use =
       driver.database === undefined ? undefined : `USE ${driver.escapeId(driver.database)}`;
+    const control = initSql.find((sql) => traitsOf(sql).controlsTransaction);
+    if (control !== undefined) {
+      throw new ConfigurationError(
+        'initSql',
+        'must not steer transactions (BEGIN, SET autocommit …)',
+      );
+    }
     this.#initSql = initSql;
   }
 
@@ -31,11 +41,9 @@ export class SessionSetup {
   async #prepare(connection: Connection, use?: string): Promise<void> {
     try {
       await connection.run('query', { sql: `${this.#names}, session_track_state_change=1` });
-      connection.tracksSession = true;
     } catch (error) {
       if ((error as { errno?: number }).errno !== UNKNOWN_VARIABLE) throw error;
       await connection.run('query', { sql: this.#names });
-      connection.tracksSession = false;
     }
     if (use !== undefined) await connection.run('query', { sql: use });
     for (const sql of this.#initSql) await connection.run('query', { sql });

@@ -64,13 +64,14 @@ export class WaitQueue {
       const now = this.#clock.now();
       const deadline = within > 0 ? now + within : Infinity;
       const waiter = new Waiter(now, deadline, timeoutError, resolve, reject, owner);
+      // First, because it throws for what is no signal: nothing is left behind then.
+      if (signal !== undefined) this.#listen(waiter, signal);
       this.#waiters.append(waiter.place);
       if (within === this.#within) {
         if (within > 0) this.#timer ??= this.#clock.setTimer(() => this.#sweep(), within);
       } else if (within > 0) {
         waiter.timer = this.#clock.setTimer(() => this.#expire(waiter), within);
       }
-      if (signal !== undefined) this.#listen(waiter, signal);
     });
   }
 

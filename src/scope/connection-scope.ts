@@ -1,10 +1,19 @@
-import { InvalidArgumentError, describe } from '../errors';
+import { InvalidArgumentError, checkOptionNames, describe } from '../errors';
 import { currentContext, runIn, type Context } from './context';
 import { Scope } from './scope';
 
 export interface ScopeOptions {
   /** Names the scope in errors and logs. */
   readonly label?: string;
+}
+
+/** @throws {InvalidArgumentError} for what is no object, an unknown option, or a label that is no string. */
+export function checkScopeOptions(options: unknown): asserts options is ScopeOptions {
+  checkOptionNames('options', options, ['label']);
+  const { label } = options as { label?: unknown };
+  if (label !== undefined && typeof label !== 'string') {
+    throw new InvalidArgumentError('label', `must be a string, got ${describe(label)}`);
+  }
 }
 
 /** Opens a scope in `outer`, or joins the one that is open there. */
@@ -49,6 +58,11 @@ export function connectionScope<T>(
     return Promise.reject(
       new InvalidArgumentError('fn', `must be a function, got ${describe(fn)}`),
     );
+  }
+  try {
+    checkScopeOptions(options);
+  } catch (error) {
+    return Promise.reject(error);
   }
   const { scope, context } = openScope(currentContext(), options.label);
   return leaveAfter(

@@ -79,6 +79,13 @@ export class Lane {
     this.#next();
   }
 
+  /** Resolves when all that was asked for so far has had its turn, unless a block has the lane. */
+  async passed(): Promise<void> {
+    if (this.#holder !== true) return;
+    // Behind a block it gives up at the same time as a statement would.
+    await this.run(async () => {}).catch(() => {});
+  }
+
   /** Resolves when no statement is running or waiting, unless a block has the lane. */
   async quiet(): Promise<void> {
     while (this.#holder === true || (this.#holder === undefined && this.#queue.length > 0)) {

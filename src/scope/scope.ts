@@ -75,10 +75,12 @@ export class Scope {
     void this.leave();
   }
 
+  /**
+   * Looks twice and no more: a loop nobody awaits that issues one statement after the other must not
+   * keep its scope open for ever. What it issues after the second look is late work.
+   */
   async #drain(): Promise<void> {
-    for (let busy = this.#busySlots(); busy.length > 0; busy = this.#busySlots()) {
-      await Promise.all(busy.map(({ lane }) => lane.quiet()));
-    }
+    await Promise.all(this.#busySlots().map(({ lane }) => lane.passed()));
     await this.#handBack();
   }
 
@@ -88,20 +90,11 @@ export class Scope {
     );
   }
 
+  /** Closes the scope, then gives back each lease once what was issued before has run. */
   #handBack(): Promise<void> | undefined {
     const slots = [...(this.#slots?.values() ?? [])];
     this.#close();
-    const returns: Promise<void>[] = [];
-    for (const slot of slots) {
-      const { block } = slot.lane;
-      if (block !== undefined) {
-        // A transaction nobody awaited: it goes on, and the lease with it.
-        block.adopt(slot);
-        continue;
-      }
-      const returned = slot.giveBack();
-      if (returned !== undefined) returns.push(returned);
-    }
+    const returns = slots.map((slot) => settle(slot)).filter((returned) => returned !== undefined);
     return returns.length === 0 ? undefined : Promise.all(returns).then(() => undefined);
   }
 
@@ -117,4 +110,16 @@ export class Scope {
     while (found !== undefined && !found.#open) found = found.#parent;
     return found;
   };
+}
+
+/** Gives a closed scope's lease back, or leaves it to the transaction that nobody awaited. */
+function settle(slot: Slot): Promise<void> | undefined {
+  const { lane } = slot;
+  if (lane.block !== undefined) {
+    // It goes on, and the lease with it.
+    lane.block.adopt(slot);
+    return undefined;
+  }
+  if (lane.free) return slot.giveBack();
+  return lane.run(async () => slot.giveBack()).catch(() => lane.block?.adopt(slot));
 }

@@ -6,7 +6,7 @@ import {
 import type { DefaultRows, Result, StatementKind } from '../driver/statement';
 import { CommitInDoubtError, InvalidArgumentError, describe } from '../errors';
 import { currentContext, frameFor, runIn, type Context } from '../scope/context';
-import { invoke, openScope } from '../scope/connection-scope';
+import { checkScopeOptions, invoke, openScope } from '../scope/connection-scope';
 import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { Frame } from './frame';
@@ -87,13 +87,6 @@ export function checkFunction(name: string, value: unknown): void {
   }
 }
 
-function checkOptions(options: AtomicOptions): void {
-  const unknown = Object.keys(options).find((name) => name !== 'label');
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError('options', `has '${unknown}', which is not carried out`);
-  }
-}
-
 /** The innermost frame of `key` in a context, open or over. Frames are made here and nowhere else. */
 export function frameOf(context: Context | undefined, key: object): Frame | undefined {
   return frameFor(context, key) as Frame | undefined;
@@ -115,7 +108,7 @@ export async function atomic<T>(
   options: AtomicOptions = {},
 ): Promise<T> {
   checkFunction('fn', fn);
-  checkOptions(options);
+  checkScopeOptions(options);
   const outer = currentContext();
   const parent = currentFrame(target.key);
   const refusal = parent?.refusal();

@@ -71,7 +71,7 @@ export class Frame implements OpenFrame, Block {
 
   /** Runs a user's statement in this frame, in its turn. */
   run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
-    const refusal = this.refusal() ?? controlRefusal(statement.sql);
+    const refusal = this.refusal() ?? controlRefusal(statement.sql) ?? hiddenRefusal(statement.sql);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.lane.run(() => this.#send<T>(kind, statement));
   }
@@ -180,7 +180,7 @@ export class Frame implements OpenFrame, Block {
 
   /** Runs the hooks, or hands them to the frame outside, once the frame is over. */
   settleHooks(outcome: 'committed' | 'rolledBack' | 'unknown'): Promise<void> | undefined {
-    if (outcome === 'unknown' || this.#transaction.committedBehindOurBack) {
+    if (outcome === 'unknown' || this.#transaction.endedBehindOurBack) {
       this.hooks.forget();
       return undefined;
     }
@@ -216,5 +216,14 @@ export function controlRefusal(sql: string): TransactionControlError | undefined
   return new TransactionControlError(
     'Transactions are begun and ended by atomic(), not by statements; this one was not sent. ' +
       'A connection from getConnection() takes it, outside atomic().',
+  );
+}
+
+/** Refuses, inside a block, what could do the same out of our sight. */
+function hiddenRefusal(sql: string): TransactionControlError | undefined {
+  if (!traitsOf(sql).hidesControl) return undefined;
+  return new TransactionControlError(
+    'EXECUTE, compound statements, completion_type and CREATE … START TRANSACTION may end the ' +
+      'transaction of a block without anybody seeing it; this one was not sent. Run it outside atomic().',
   );
 }

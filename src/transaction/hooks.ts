@@ -48,10 +48,7 @@ export class TransactionHooks {
   }
 
   async #runAll(hooks: Hook[]): Promise<void> {
-    // A hook may add hooks; they run too.
-    for (let hook = hooks.shift(); hook !== undefined; hook = hooks.shift()) {
-      await runHook(hook, this.#logger);
-    }
+    for (const hook of hooks) await runHook(hook, this.#logger);
   }
 }
 

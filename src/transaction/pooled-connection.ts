@@ -4,7 +4,7 @@ import {
   type StatementObject,
   type StatementOptions,
 } from '../driver/statement-arguments';
-import { InvalidArgumentError, LeaseReleasedError, describe } from '../errors';
+import { LeaseReleasedError } from '../errors';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
 import { invoke } from '../scope/connection-scope';
@@ -119,13 +119,7 @@ export class PooledConnection {
     options: StatementOptions | undefined,
   ): Promise<Result<T>> {
     return invoke(() => {
-      const { statement, idempotent } = requestOf(sql, values, options);
-      if (idempotent) {
-        throw new InvalidArgumentError(
-          'idempotent',
-          `must not be ${describe(idempotent)} here: a statement of a held connection is never repeated`,
-        );
-      }
+      const { statement } = requestOf(sql, values, options);
       this.#refuseIfReleased();
       const frame = currentFrame(this.#slot);
       if (frame !== undefined) return frame.run<T>(kind, statement);

@@ -77,7 +77,7 @@ export class StatementRouter {
   ): Promise<Result<T>> {
     const { connection } = lease;
     const before = connection.sentBytes;
-    const pristine = !connection.dirty;
+    const pristine = !connection.dirty && this.#pool.plainSessions;
     return connection.run<T>(kind, statement).then(
       (result) => {
         const done = holder.done(lease);

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { classify, wasAnswered } from '../driver/classify';
 import { COMMIT_UNDECIDED } from '../driver/error-table';
+import { traitsOf } from '../driver/sql-text';
 import type { Result, Statement, StatementKind } from '../driver/statement';
 import {
   BoomerangError,
@@ -35,6 +36,9 @@ export class Transaction {
   #doom: Error | undefined;
   /** The last refused statement; while set, the server may have ended the transaction with it. */
   #suspicion: Error | undefined;
+  /** The refused statement was of a kind that commits before it runs, as DDL does. */
+  #mayHaveCommitted = false;
+  #endedBehindOurBack = false;
 
   constructor(host: TransactionHost, slot: Slot) {
     this.#host = host;
@@ -62,8 +66,9 @@ export class Transaction {
     );
   }
 
-  get committedBehindOurBack(): boolean {
-    return this.#doom instanceof ImplicitCommitError;
+  /** A statement has ended it on the server: what came before is committed, or was rolled back. */
+  get endedBehindOurBack(): boolean {
+    return this.#endedBehindOurBack;
   }
 
   /** A name used once per transaction: depth would repeat a name that a failed block left behind. */
@@ -107,14 +112,31 @@ export class Transaction {
     const lease = this.#begunLease();
     return lease.run<T>(kind, statement).then(
       (result) => {
-        if (!lease.connection.inTransaction) throw this.#endedBehindOurBack();
+        if (!lease.connection.inTransaction) throw this.#implicitCommit();
+        // Rows come without the status flag, and ANALYZE TABLE and its like commit and answer with rows.
+        if (Array.isArray(result[0]) && !traitsOf(statement.sql).plainDml) {
+          return this.#verified(result);
+        }
         return result;
       },
       (error: unknown) => {
-        this.#noteFailure(error as Error);
+        this.#noteFailure(error as Error, statement.sql);
         throw error;
       },
     );
+  }
+
+  /** The result, once the server has said that the transaction is still open. */
+  async #verified<T>(result: Result<T>): Promise<Result<T>> {
+    if (!(await this.#isOpen())) throw this.#implicitCommit();
+    return result;
+  }
+
+  /** Asks the server by the status flag of a statement that does nothing. */
+  async #isOpen(): Promise<boolean> {
+    const lease = this.#begunLease();
+    await lease.run('query', { sql: 'DO 0' });
+    return lease.connection.inTransaction;
   }
 
   /** Runs a statement of our own: SAVEPOINT, RELEASE, ROLLBACK TO. */
@@ -122,21 +144,20 @@ export class Transaction {
     await this.#begunLease().run('query', { sql });
   }
 
-  /**
-   * After a refused statement: asks the server whether the transaction is still open, by the status
-   * flag of a statement that does nothing.
-   */
+  /** After a refused statement: asks the server whether the transaction is still open. */
   async examine(): Promise<void> {
     const suspicion = this.#suspicion;
     if (suspicion === undefined || this.#doom !== undefined) return;
-    const lease = this.#begunLease();
     try {
-      await lease.run('query', { sql: 'DO 0' });
-      if (!lease.connection.inTransaction) this.#doom = suspicion;
+      if (!(await this.#isOpen())) {
+        this.#doom = suspicion;
+        this.#endedBehindOurBack = this.#mayHaveCommitted;
+      }
     } catch (error) {
       this.#doom = error as Error;
     }
     this.#suspicion = undefined;
+    this.#mayHaveCommitted = false;
   }
 
   doom(reason: Error): void {
@@ -174,6 +195,13 @@ export class Transaction {
     if (lease === undefined || lease.released) return;
     try {
       if (lease.connection.lost !== undefined) throw lease.connection.lost;
+      if (this.#mayHaveCommitted) await this.examine();
+      if (this.#endedBehindOurBack) {
+        this.#host.logger.error(
+          {},
+          'a statement ended the transaction: what came before it may be committed',
+        );
+      }
       await lease.run('query', { sql: 'ROLLBACK' });
     } catch (error) {
       this.#slot.discard(error as Error);
@@ -192,22 +220,24 @@ export class Transaction {
     return this.#lease;
   }
 
-  #noteFailure(error: Error): void {
+  #noteFailure(error: Error, sql: string): void {
     if (error instanceof BoomerangError) return;
     const flavour = this.#lease?.connection.flavour;
     if (!wasAnswered(error) || classify(error, { flavour }).transaction === 'gone') {
       this.#doom ??= error;
     } else {
       this.#suspicion = error;
+      this.#mayHaveCommitted ||= !traitsOf(sql).plainDml;
     }
   }
 
-  #endedBehindOurBack(): ImplicitCommitError {
+  #implicitCommit(): ImplicitCommitError {
     const error = new ImplicitCommitError(
       'This statement ended the transaction on the server (as DDL and LOCK TABLES do): what came ' +
-        'before it is committed, and it cannot be rolled back. Run it outside atomic().',
+        'before it is committed, or rolled back where a procedure did that. Run it outside atomic().',
     );
     this.#doom ??= error;
+    this.#endedBehindOurBack = true;
     return error;
   }
 }

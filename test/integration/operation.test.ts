@@ -141,9 +141,7 @@ onEachServer((bench) => {
         const db = bench.open({ password, acquireTimeout: 80 });
         const error = await failure(db.query('DO 0'));
         expect(error).toBeInstanceOf(PoolExhaustedError);
-        expect((error.cause as Error).message).toMatch(
-          /vault is sealed|must give a string/,
-        );
+        expect((error.cause as Error).message).toMatch(/vault is sealed|must give a string/);
         expect(JSON.stringify(error) + error.message).not.toContain('424242');
       }
     });

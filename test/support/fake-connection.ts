@@ -38,7 +38,6 @@ export class FakeConnection implements Connection {
   inTransaction = false;
   dirty = false;
   schemaChanged = false;
-  tracksSession = false;
   sentBytes = 0;
   pending = 0;
   lost: Error | undefined;
@@ -63,7 +62,7 @@ export class FakeConnection implements Connection {
   run<T>(_kind: StatementKind, { sql }: Statement): Promise<Result<T>> {
     return this.#command(sql, (rows) => {
       this.#simulate(sql);
-      return [(rows ?? []) as T, []];
+      return [(rows ?? (/^SELECT/i.test(sql) ? [] : { affectedRows: 0 })) as T, []];
     });
   }
 

@@ -45,7 +45,7 @@ const byNumber: [Fate, number[]][] = [
   [STALE, [1243, 1615, 1412]],
   [PREPARED, [1461]],
   [TRANSIENT, [1206, 1613]],
-  [CANCELLED, [1317]],
+  [['cancelled', 'discard', 'ifIdempotent', 'never'], [1317]],
   [CALLER, [1062, 1451, 1452, 1064, 1146, 1366, 1153, 1]],
 ];
 

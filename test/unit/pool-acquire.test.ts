@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { PoolExhaustedError } from '../../src/errors';
 import { codeError, never } from '../support/fake-driver';
 import { endAll, FakeDatabase, rejection, watched } from '../support/fixture';
@@ -191,6 +192,19 @@ describe('an AbortSignal', () => {
     await lease!.giveBack();
     await next;
     expect(db.pool.stats().timeouts).toBe(0);
+  });
+
+  it('is let go of once the wait is over, so that a long-lived one gathers nothing', async () => {
+    const db = new FakeDatabase({ connectionLimit: 1, acquireTimeout: 100 });
+    const { signal } = new AbortController();
+    const [lease] = await db.take(1);
+    const served = db.pool.acquire({ signal });
+    const late = watched(db.pool.acquire({ signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(2);
+    await lease!.giveBack();
+    await served;
+    await db.clock.advance(100);
+    expect([late.state, getEventListeners(signal, 'abort').length]).toEqual(['rejected', 0]);
   });
 
   it('does nothing once the acquire was served', async () => {

@@ -99,13 +99,13 @@ describe('opening connections', () => {
     const db = new FakeDatabase({ initSql: ['SET a = 1', 'SET b = 2'] });
     await db.query('SELECT 1');
     expect(db.driver.sent).toEqual([
-      '1 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, session_track_state_change=1',
+      '1 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, autocommit=1, session_track_state_change=1',
       '1 SET a = 1',
       '1 SET b = 2',
       '1 SELECT @@wait_timeout',
       '1 SELECT 1',
     ]);
-    expect(db.driver.latest).toMatchObject({ tracksSession: true, dirty: false });
+    expect(db.driver.latest).toMatchObject({ dirty: false });
   });
 
   it('does without session tracking on a server that has none', async () => {
@@ -113,11 +113,11 @@ describe('opening connections', () => {
     db.driver.on(/session_track/, { error: serverError(1193) });
     await db.query('SELECT 1');
     expect(db.driver.sent.slice(1)).toEqual([
-      '1 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci',
+      '1 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, autocommit=1',
       '1 SELECT @@wait_timeout',
       '1 SELECT 1',
     ]);
-    expect(db.driver.latest).toMatchObject({ tracksSession: false, dirty: false });
+    expect(db.driver.latest).toMatchObject({ dirty: false });
   });
 
   it('leaves no connection behind whose set-up fails', async () => {

@@ -36,6 +36,17 @@ describe('end()', () => {
     expect(db.driver.attempts).toBe(1);
   });
 
+  it('lends nothing from the moment it is called, and opens nothing for minIdle', async () => {
+    const db = new FakeDatabase({ minIdle: 2 });
+    await db.fill(3);
+    await settled();
+    const { attempts } = db.driver;
+    const ended = db.pool.end(1000);
+    expect(db.pool.tryAcquire()).toBeUndefined();
+    await ended;
+    expect([db.driver.attempts, db.driver.open]).toEqual([attempts, 0]);
+  });
+
   it('waits for leases, lets them work, and closes them as they come back', async () => {
     const db = new FakeDatabase();
     const [lease] = await db.take(1);

@@ -8,7 +8,8 @@ import type { DatabaseOptions } from '../../src/options';
 
 afterEach(endAll);
 
-const NAMES = 'SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, session_track_state_change=1';
+const NAMES =
+  'SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, autocommit=1, session_track_state_change=1';
 
 /** A lease of a fresh database, and what was sent on it since. */
 async function lent(

@@ -177,6 +177,38 @@ describe('a nested block', () => {
   });
 });
 
+describe('a nested block whose outer block failed meanwhile', () => {
+  it.each([
+    ['has run to its end by itself', 'A'],
+    ['waits for a statement of its own', 'SLOW'],
+  ])('rejects, though it %s, and releases nothing', async (_how, statement) => {
+    const db = new FakeDatabase();
+    const [gate, slow] = [deferred(), deferred()];
+    db.driver.on(/^SLOW/, { until: slow.promise });
+    let nested: ReturnType<typeof watched> | undefined;
+    const outer = rejection(
+      db.atomic(async () => {
+        nested = watched(
+          db.atomic(async (tx) => {
+            if (statement === 'SLOW') void tx.query(statement);
+            else await tx.query(statement).then(() => gate.promise);
+          }),
+        );
+        await settled();
+        throw new Error('mine');
+      }),
+    );
+    await settled();
+    await settled();
+    slow.resolve();
+    await outer;
+    gate.resolve();
+    await settled();
+    expect(nested?.reason).toBeInstanceOf(TransactionClosedError);
+    expect(sent(db)).toEqual(['BEGIN', 'SAVEPOINT 1', statement, 'ROLLBACK']);
+  });
+});
+
 describe('a savepoint that cannot be rolled back', () => {
   it('dooms the outer block, and the first error reaches the caller', async () => {
     const db = new FakeDatabase();

@@ -70,6 +70,27 @@ describe('a transaction', () => {
     expect(sent(db)).toEqual(['A', 'BEGIN', 'B', 'COMMIT', 'C']);
   });
 
+  it('that nobody awaited outlives its scope with its connection, and gives it back', async () => {
+    const db = new FakeDatabase();
+    const gate = deferred();
+    let block: Promise<unknown> | undefined;
+    await connectionScope(async () => {
+      block = db.atomic(async (tx) => {
+        await tx.query('A');
+        await gate.promise;
+        await tx.query('B');
+      });
+      await settled();
+    });
+    expect(db.numbers).toEqual([1, 1, 0, 0]);
+    gate.resolve();
+    await block;
+    expect([sent(db), db.numbers]).toEqual([
+      ['BEGIN', 'A', 'B', 'COMMIT'],
+      [1, 0, 1, 0],
+    ]);
+  });
+
   it('lets the statements of its scope wait until it is over', async () => {
     const db = new FakeDatabase();
     await connectionScope(async () => {
@@ -217,6 +238,18 @@ describe('after an error inside a block', () => {
     });
     expect((await rejection(block)).cause).toBe(failure);
     expect(sent(db)).toEqual(['BEGIN', 'A', 'ROLLBACK']);
+  });
+
+  it('nothing more is run where the server does not even answer DO 0', async () => {
+    const db = new FakeDatabase();
+    db.driver.on(/DUPLICATE/, { error: serverError(1062) });
+    db.driver.on(/^DO 0/, { error: serverError(1317) });
+    const block = db.atomic(async (tx) => {
+      await rejection(tx.query('DUPLICATE'));
+      await rejection(tx.query('B'));
+    });
+    expect((await rejection(block)).cause.errno).toBe(1317);
+    expect(sent(db)).toEqual(['BEGIN', 'DUPLICATE', 'DO 0', 'ROLLBACK']);
   });
 
   it('a lost connection dooms it; nothing is sent on another one', async () => {
