@@ -97,8 +97,8 @@ export class ProxiedPair {
     client.on('end', () => this.#toServer.push(() => server.end()));
     server.on('end', () => this.#toClient.push(() => client.end()));
     // A side that broke breaks the other; an orderly end has been passed on above.
-    client.on('error', () => server.resetAndDestroy());
-    server.on('error', () => client.resetAndDestroy());
+    client.on('error', () => breakOff(server));
+    server.on('error', () => breakOff(client));
     let open = 2;
     const closed = (): void => {
       if (--open > 0) return;
@@ -117,8 +117,8 @@ export class ProxiedPair {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
-    this.#server.resetAndDestroy();
+    breakOff(this.#client);
+    breakOff(this.#server);
   }
 
   hold(): void {
@@ -140,4 +140,10 @@ export class ProxiedPair {
     this.#swallowing = true;
     this.#onAnswer = onAnswer;
   }
+}
+
+/** RST; a socket that has said FIN can only be closed: Node would lose its handle, open for ever. */
+function breakOff(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
