@@ -225,7 +225,10 @@ export function resolveOptions(given: string | DatabaseOptions): ResolvedOptions
   const pool = resolve(pick(all, POOL_RULES), POOL_RULES, POOL_DEFAULTS);
   const maxIdle = pool.maxIdle ?? pool.connectionLimit;
   checkLimits({ ...pool, maxIdle });
-  const retry = resolve(all.retry ?? {}, RETRY_RULES, RETRY_DEFAULTS, 'retry.');
+  // A lower upper bound alone brings the first bound down with it.
+  const { maxDelay = RETRY_DEFAULTS.maxDelay } = all.retry ?? {};
+  const minDelay = Math.min(RETRY_DEFAULTS.minDelay, Number(maxDelay));
+  const retry = resolve(all.retry ?? {}, RETRY_RULES, { ...RETRY_DEFAULTS, minDelay }, 'retry.');
   if (retry.minDelay > retry.maxDelay) {
     throw new ConfigurationError(
       'retry.minDelay',

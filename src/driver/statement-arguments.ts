@@ -58,7 +58,7 @@ export function requestOf(
   if (typeof sql === 'string') {
     checkValues(values);
     if (options === undefined) return { statement: { sql, values }, idempotent: false };
-    return requestOf({ ...options, sql }, values);
+    return requestOf({ sql }, values, options);
   }
   if (typeof sql !== 'object' || sql === null || typeof sql.sql !== 'string') {
     throw new InvalidArgumentError('sql', `must be a string or { sql, … }, got ${describe(sql)}`);
