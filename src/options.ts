@@ -227,7 +227,7 @@ export function resolveOptions(given: string | DatabaseOptions): ResolvedOptions
   checkLimits({ ...pool, maxIdle });
   // A lower upper bound alone brings the first bound down with it.
   const { maxDelay = RETRY_DEFAULTS.maxDelay } = all.retry ?? {};
-  const minDelay = Math.min(RETRY_DEFAULTS.minDelay, Number(maxDelay));
+  const minDelay = Math.min(RETRY_DEFAULTS.minDelay, maxDelay);
   const retry = resolve(all.retry ?? {}, RETRY_RULES, { ...RETRY_DEFAULTS, minDelay }, 'retry.');
   if (retry.minDelay > retry.maxDelay) {
     throw new ConfigurationError(
