@@ -1,11 +1,11 @@
 import type { RetryingPooledDatabase } from '../../src/index';
-import { withContestants, type Contestants } from './contestants';
+import type { Contestants } from './contestants';
 import { fight } from './duel';
 import { randomItem, SELECT_ITEM } from './item-table';
 import type { Bench, Library, Part } from './part';
 import type { Measurement } from './result';
 
-const CONCURRENCY = 16;
+const WHERE = { part: 'decorated', concurrency: 16 };
 
 interface Repository {
   one(): Promise<unknown>;
@@ -30,43 +30,46 @@ function decoratedRepository(
   return new Items();
 }
 
-async function measure(
-  { db, mysql2 }: Contestants,
-  { library, blocks }: Bench,
-): Promise<Measurement[]> {
-  const items = decoratedRepository(library, db);
-  const single = {
-    part: 'decorated',
-    concurrency: CONCURRENCY,
-    ours: { name: 'decorated, 1 statement', operation: () => items.one() },
-    bases: [
-      {
-        name: 'mysql2 pool.execute',
-        operation: () => mysql2.execute(SELECT_ITEM, [randomItem()]),
-        speed: 1,
-      },
-    ],
+function one(bench: Bench): Promise<Measurement[]> {
+  const ours = {
+    name: 'decorated, 1 statement',
+    operation: ({ db }: Contestants) => {
+      const items = decoratedRepository(bench.library, db);
+      return () => items.one();
+    },
   };
-  const five = {
-    part: 'decorated',
-    concurrency: CONCURRENCY,
-    ours: { name: 'decorated, 5 statements', operation: () => items.five() },
-    bases: [
-      {
-        name: '5 × mysql2 pool.execute',
-        operation: async () => {
-          for (let count = 0; count < 5; count++) await mysql2.execute(SELECT_ITEM, [randomItem()]);
-        },
-        speed: 1.15,
-      },
-    ],
+  const base = {
+    name: 'mysql2 pool.execute',
+    operation: ({ mysql2 }: Contestants) => {
+      return () => mysql2.execute(SELECT_ITEM, [randomItem()]);
+    },
+    speed: 1,
   };
-  return [...(await fight(single, blocks)), ...(await fight(five, blocks))];
+  return fight({ ...WHERE, ours, bases: [base] }, bench);
+}
+
+function five(bench: Bench): Promise<Measurement[]> {
+  const ours = {
+    name: 'decorated, 5 statements',
+    operation: ({ db }: Contestants) => {
+      const items = decoratedRepository(bench.library, db);
+      return () => items.five();
+    },
+  };
+  const base = {
+    name: '5 × mysql2 pool.execute',
+    operation: ({ mysql2 }: Contestants) => {
+      return async () => {
+        for (let count = 0; count < 5; count++) await mysql2.execute(SELECT_ITEM, [randomItem()]);
+      };
+    },
+    speed: 1.15,
+  };
+  return fight({ ...WHERE, ours, bases: [base] }, bench);
 }
 
 export const decoratedPart: Part = {
   name: 'decorated',
   summary: 'a decorated method with 1 and 5 statements',
-  run: (bench) =>
-    withContestants(bench.library, bench.server, (contestants) => measure(contestants, bench)),
+  run: async (bench) => [...(await one(bench)), ...(await five(bench))],
 };

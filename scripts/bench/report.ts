@@ -4,21 +4,22 @@ import { told, type Measurement } from './result';
 import type { Setting } from './setting';
 import type { Spread } from './spread';
 
-const COLUMNS = { name: 56, concurrency: 7, ratio: 18, cpu: 18, bars: 34 };
+const WIDTHS = [56, 7, 18, 18, 18, 32];
 
 function spreadText(spread: Spread | undefined): string {
   if (spread === undefined) return '';
   return `${told(spread.median)} [${told(spread.min)}–${told(spread.max)}]`;
 }
 
-function line(name: string, concurrency: string, ratio: string, cpu: string, bars: string): string {
-  return [
-    name.padEnd(COLUMNS.name),
-    concurrency.padStart(COLUMNS.concurrency),
-    ratio.padStart(COLUMNS.ratio),
-    cpu.padStart(COLUMNS.cpu),
-    ` ${bars.padEnd(COLUMNS.bars)}  `,
-  ].join(' ');
+/** The first and the last two columns begin where they begin, the numbers end where they end. */
+function line(...cells: readonly string[]): string {
+  return cells
+    .map((cell, at) => {
+      const width = WIDTHS[at] ?? 0;
+      return at === 0 || at > 4 ? cell.padEnd(width) : cell.padStart(width);
+    })
+    .join(' ')
+    .trimEnd();
 }
 
 /** Prints as it goes, since a run takes minutes, and keeps all for the file. */
@@ -41,7 +42,7 @@ export class Report {
       `Ours by the base, of ${blocks} blocks: median [min–max]. Figures (operations per second and ` +
         'CPU of this process per operation, ours : base) depend on the machine and its load.',
     );
-    console.log(line('', 'at once', 'ratio', 'CPU', 'bar'));
+    console.log(line('', 'at once', 'ratio', 'CPU', 'base : itself', ' bar', 'figures'));
   }
 
   begin({ name, summary }: Part): void {
@@ -52,7 +53,8 @@ export class Report {
     this.#rows.push(row);
     const bars = row.bars.map(({ text, kept }) => `${kept ? '✓' : '✗'} ${text}`).join(', ');
     const at = row.concurrency.toLocaleString('en');
-    console.log(line(row.name, at, spreadText(row.ratio), spreadText(row.cpu), bars) + row.figures);
+    const [ratio, cpu, noise] = [row.ratio, row.cpu, row.noise].map(spreadText);
+    console.log(line(row.name, at, ratio ?? '', cpu ?? '', noise ?? '', ` ${bars}`, row.figures));
   }
 
   /** How many of the bars were reached. */

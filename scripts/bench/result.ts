@@ -13,6 +13,8 @@ export interface Measurement {
   readonly concurrency: number;
   /** Ours by the base's: of throughput where more is better, unless the bar says otherwise. */
   readonly ratio?: Spread;
+  /** The base's by its own, on a second pool: a ratio nearer to 1 than this is no difference. */
+  readonly noise?: Spread;
   /** Ours by the base's, of this process's CPU time per operation. */
   readonly cpu?: Spread;
   /** The figures behind the ratios, for reading; they depend on the machine. */

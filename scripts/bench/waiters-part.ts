@@ -5,8 +5,11 @@ import { atMost, type Measurement } from './result';
 import { medianOf, spreadOf } from './spread';
 
 const SIZES = [1000, 10_000, 100_000];
-/** A cost that grew with the number of waiters would give 10 and 100. */
-const FLAT = 2;
+/**
+ * A cost per waiter that grew with their number would grow as that does. Waiters that outgrow the
+ * processor's caches and the collector's nursery cost more too, but never so much.
+ */
+const flat = (times: number): number => Math.sqrt(times);
 /** Nobody may give up by time in here. */
 const PATIENCE = 600_000;
 
@@ -81,7 +84,7 @@ async function measure(db: RetryingPooledDatabase, bench: Bench): Promise<Measur
         concurrency: size,
         ratio,
         figures: `${medianOf(cost).toFixed(0)} ns : ${medianOf(least!).toFixed(0)} ns`,
-        bars: [atMost('growth', ratio.median, FLAT)],
+        bars: [atMost('growth', ratio.median, flat(size / SIZES[0]!))],
       });
     }
   }
