@@ -31,8 +31,7 @@ async function bundle({ name, source }, plugins) {
     platform: 'node',
     target: 'node20',
     external,
-    // error names and the decorators' reports show class and function names
-    keepNames: true,
+    // not keepNames: it wraps every inner function each time it is made. Without minifying, names stay.
     sourcemap: true,
     metafile: true,
     logLevel: 'warning',

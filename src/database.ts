@@ -21,6 +21,7 @@ import {
 } from './options';
 import { healthOf, pingWithin, type Health } from './pool/health';
 import type { Owner } from './pool/entry';
+import type { Lease } from './pool/lease';
 import { Pool } from './pool/pool';
 import { RetryPolicy } from './retry/policy';
 import { invoke } from './scope/connection-scope';
@@ -45,6 +46,9 @@ export interface EndOptions {
 }
 
 const END_DEADLINE = 10_000;
+const NO_OPTIONS = Object.freeze({});
+/** The owner of what is taken outside scopes while nobody watches for leaks. */
+const NOBODY: Owner = Object.freeze({});
 
 /**
  * A MySQL or MariaDB database behind a pool whose connections always come back.
@@ -194,14 +198,25 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
    * @throws {PoolExhaustedError} where none was free within `acquireTimeout`.
    * @throws the signal's reason, where it was aborted.
    */
-  async getConnection(options: { readonly signal?: AbortSignal } = {}): Promise<PooledConnection> {
-    const hint = this.#hint();
-    const lease = await this.#pool.acquire({
-      signal: checkedSignal(options),
-      hint,
-      orFail: this.#selfDeadlock === 'fail' && hint?.() !== undefined,
-      owner: this.#ownerHere(),
+  getConnection(
+    options: { readonly signal?: AbortSignal } = NO_OPTIONS,
+  ): Promise<PooledConnection> {
+    const own = this.#ownerHere();
+    if (options === NO_OPTIONS) {
+      const idle = this.#pool.tryAcquire(own);
+      if (idle !== undefined) return Promise.resolve(this.#lent(idle));
+    }
+    return invoke(() => {
+      const signal = checkedSignal(options);
+      const hint = this.#hint();
+      const orFail = this.#selfDeadlock === 'fail' && hint?.() !== undefined;
+      return this.#pool
+        .acquire({ signal, hint, orFail, owner: own })
+        .then((lease) => this.#lent(lease));
     });
+  }
+
+  #lent(lease: Lease): PooledConnection {
     return new PooledConnection(lease, this.#pool, this.#host);
   }
 
@@ -292,10 +307,10 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
   }
 
   #ownerHere(): Owner {
-    const label = currentContext()?.scope?.label;
+    const scope = currentContext()?.scope;
     // A stack costs microseconds: only where somebody watches for leaks.
-    const stack = this.#pool.watchesLeaks ? new Error('taken here').stack : undefined;
-    return { label, stack };
+    if (!this.#pool.watchesLeaks) return scope ?? NOBODY;
+    return { label: scope?.label, stack: new Error('taken here').stack };
   }
 
   /** Looks at the caller's own scope when the wait has failed: the timer runs in nobody's context. */

@@ -8,7 +8,7 @@ export class Waiter {
   readonly place: Node<Waiter> = new Node<Waiter>(this);
   /** Only where its time limit is not the queue's own. */
   timer: Timer | undefined;
-  unlisten: (() => void) | undefined;
+  signal: AbortSignal | undefined;
 
   constructor(
     readonly since: number,
@@ -42,6 +42,8 @@ export class WaitQueue {
   readonly #clock: Clock;
   readonly #within: number;
   readonly #left: (waited: number) => void;
+  /** Those that wait under each signal. */
+  readonly #bySignal = new Map<AbortSignal, Set<Waiter>>();
   #timer: Timer | undefined;
 
   /**
@@ -91,18 +93,38 @@ export class WaitQueue {
     this.#timer = undefined;
   }
 
+  /** One listener per signal: Node walks through all of a signal's listeners when one comes or goes. */
   #listen(waiter: Waiter, signal: AbortSignal): void {
-    const onAbort = (): void => {
-      if (this.#remove(waiter)) waiter.reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    waiter.unlisten = () => signal.removeEventListener('abort', onAbort);
+    let companions = this.#bySignal.get(signal);
+    if (companions === undefined) {
+      // Throws for what is no signal, before anything is kept.
+      signal.addEventListener('abort', this.#onAbort);
+      companions = new Set();
+      this.#bySignal.set(signal, companions);
+    }
+    companions.add(waiter);
+    waiter.signal = signal;
   }
+
+  #unlisten(waiter: Waiter, signal: AbortSignal): void {
+    const companions = this.#bySignal.get(signal);
+    companions?.delete(waiter);
+    if (companions?.size !== 0) return;
+    this.#bySignal.delete(signal);
+    signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = ({ target }: Event): void => {
+    const signal = target as AbortSignal;
+    for (const waiter of this.#bySignal.get(signal) ?? []) {
+      if (this.#remove(waiter)) waiter.reject(signal.reason);
+    }
+  };
 
   #remove(waiter: Waiter): boolean {
     if (!this.#waiters.remove(waiter.place)) return false;
     waiter.timer?.cancel();
-    waiter.unlisten?.();
+    if (waiter.signal !== undefined) this.#unlisten(waiter, waiter.signal);
     this.#left(this.#clock.now() - waiter.since);
     return true;
   }

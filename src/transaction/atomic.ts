@@ -117,35 +117,28 @@ export async function atomic<T>(
   const slot = target.slot(scope);
   const frame = parent?.nested(scope) ?? Frame.outermost(host, scope, slot);
   const lane = parent?.lane ?? slot.lane;
-  try {
-    await lane.enter(frame);
-  } catch (error) {
-    frame.detach();
-    await scope.leave();
-    throw error;
+  const entering = lane.enter(frame);
+  if (entering !== undefined) {
+    try {
+      await entering;
+    } catch (error) {
+      frame.detach();
+      await scope.leave();
+      throw error;
+    }
   }
-  const over = async (outcome: 'committed' | 'rolledBack' | 'unknown'): Promise<void> => {
+  // No `await` of nothing below: it costs a turn of its own, and this is every transaction's way.
+  const over = (outcome: Outcome): Promise<void> | undefined => {
     frame.detach();
     lane.leave();
-    await scope.leave();
-    await runIn(outer, () => frame.settleHooks(outcome));
+    const hooks = (): Promise<void> | undefined => runIn(outer, () => frame.settleHooks(outcome));
+    const left = scope.leave();
+    return left === undefined ? hooks() : left.then(hooks);
   };
-  return runBlock(frame, contextOf(target.key, frame, scope, outer), fn, over);
-}
-
-function contextOf(key: object, frame: Frame, scope: Scope, outer: Context | undefined): Context {
-  return { scope, frames: { key, frame, outer: outer?.frames } };
-}
-
-async function runBlock<T>(
-  frame: Frame,
-  context: Context,
-  fn: (tx: TransactionBlock) => PromiseLike<T> | T,
-  over: (outcome: 'committed' | 'rolledBack' | 'unknown') => Promise<void>,
-): Promise<T> {
+  const context: Context = { scope, frames: { key: target.key, frame, outer: outer?.frames } };
   let value: T;
   try {
-    value = await runIn(context, () => invoke(() => fn(new TransactionBlock(frame))));
+    value = await runIn(context, () => fn(new TransactionBlock(frame)));
   } catch (error) {
     await frame.rollBack();
     await over('rolledBack');
@@ -157,6 +150,10 @@ async function runBlock<T>(
     await over(error instanceof CommitInDoubtError ? 'unknown' : 'rolledBack');
     throw error;
   }
-  await over('committed');
+  const settled = over('committed');
+  if (settled !== undefined) await settled;
   return value;
 }
+
+/** How a block ended; `unknown` where COMMIT is in doubt. */
+type Outcome = 'committed' | 'rolledBack' | 'unknown';

@@ -125,8 +125,8 @@ export class Frame implements OpenFrame, Block {
   async commit(): Promise<void> {
     if (this.#state === 'closed') throw over(this.label);
     this.#state = 'leaving';
-    await this.lane.idle();
-    if (this.#started) await this.#transaction.examine();
+    if (!this.lane.free) await this.lane.idle();
+    if (this.#started && !this.#transaction.sound) await this.#transaction.examine();
     const { doomed } = this.#transaction;
     if (doomed !== undefined) {
       await this.rollBack();

@@ -12,6 +12,8 @@ import { Slot } from '../scope/slot';
 import { atomic, currentFrame, type AtomicOptions, type TransactionBlock } from './atomic';
 import type { TransactionHost } from './transaction';
 
+const DONE = Promise.resolve();
+
 /** Connections whose holder is gone without giving them back. */
 const abandoned = new FinalizationRegistry<Lease>((lease) => lease.reclaim());
 
@@ -24,14 +26,15 @@ const abandoned = new FinalizationRegistry<Lease>((lease) => lease.reclaim());
  */
 export class PooledConnection {
   readonly #lease: Lease;
-  readonly #slot: Slot;
+  readonly #pool: Pool;
+  #ownSlot: Slot | undefined;
   readonly #host: TransactionHost;
   #released: Promise<void> | undefined;
   #blocks = 0;
 
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
     this.#lease = lease;
-    this.#slot = new Slot(pool, host.clock, {}, lease);
+    this.#pool = pool;
     abandoned.register(this, lease, this);
     this.#host = host;
   }
@@ -127,10 +130,16 @@ export class PooledConnection {
     });
   }
 
-  async #giveBack(): Promise<void> {
+  #giveBack(): Promise<void> {
+    const lane = this.#ownSlot?.lane;
     // Statements that were issued before still run; a block that is open is cut off and rolled back.
-    if (!this.#slot.lane.free) await this.#slot.lane.quiet();
-    await this.#lease.giveBack();
+    if (lane === undefined || lane.free) return this.#lease.giveBack() ?? DONE;
+    return lane.quiet().then(() => this.#lease.giveBack());
+  }
+
+  /** The order of this connection's statements; made with the first of them. */
+  get #slot(): Slot {
+    return (this.#ownSlot ??= new Slot(this.#pool, this.#host.clock, {}, this.#lease));
   }
 
   #refuseIfReleased(): void {
