@@ -10,20 +10,11 @@ export interface RetryHooks {
 }
 
 /**
- * Runs `attempt` until it succeeds, `hooks.retry` says no, or the policy's attempts are used up;
- * rejects with the last error, which then bears `attempts`.
- */
-export function retrying<T>(
-  attempt: () => Promise<T>,
-  policy: RetryPolicy,
-  hooks: RetryHooks,
-): Promise<T> {
-  return attempt().catch((error: unknown) => retryAfter(error, attempt, policy, hooks));
-}
-
-/**
- * The same where the first attempt has been made and failed with `error`: the ordinary case, one
- * attempt that succeeds, then pays nothing for what it does not need.
+ * Repeats an attempt that was made once and failed with `error`, until it succeeds, `hooks.retry` says
+ * no, or the policy's attempts are used up; rejects with the last error, which then bears `attempts`.
+ *
+ * The first attempt is the caller's own: the ordinary case, one attempt that succeeds, then pays
+ * nothing for what it does not need.
  */
 export function retryAfter<T>(
   error: unknown,

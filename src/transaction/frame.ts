@@ -80,15 +80,18 @@ export class Frame implements OpenFrame, Block {
     if (this.#started && this.#transaction.sound && this.#state !== 'closed') {
       return this.#transaction.run(kind, statement);
     }
-    return this.#prepare().then(() => this.#transaction.run<T>(kind, statement));
+    return this.#sendWithCare<T>(kind, statement);
   }
 
-  /** Brings the server to where a statement of this frame may run. */
-  async #prepare(): Promise<void> {
-    if (this.#transaction.begun) await this.#transaction.examine();
+  /** Brings the server to where a statement of this frame may run, then runs it. */
+  async #sendWithCare<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
+    if (this.#transaction.begun && !this.#transaction.sound) await this.#transaction.examine();
     this.#refuseIfDone();
-    await this.#start();
-    this.#refuseIfDone();
+    if (!this.#started) {
+      await this.#start();
+      this.#refuseIfDone();
+    }
+    return await this.#transaction.run<T>(kind, statement);
   }
 
   #refuseIfDone(): void {
@@ -134,19 +137,16 @@ export class Frame implements OpenFrame, Block {
     }
     // An ancestor that failed meanwhile has closed this frame and rolls it back with its own.
     if ((this.#state as string) === 'closed') throw over(this.label);
-    if (this.#started) await this.#end();
-    this.#state = 'closed';
+    try {
+      if (this.#started) {
+        await (this.#parent === undefined ? this.#transaction.commit() : this.#release());
+      }
+    } finally {
+      this.#state = 'closed';
+    }
   }
 
-  async #end(): Promise<void> {
-    if (this.#parent === undefined) {
-      try {
-        await this.#transaction.commit();
-      } finally {
-        this.#state = 'closed';
-      }
-      return;
-    }
+  async #release(): Promise<void> {
     try {
       await this.#transaction.control(`RELEASE SAVEPOINT ${this.#savepoint}`);
     } catch (error) {

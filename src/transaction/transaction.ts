@@ -13,7 +13,7 @@ import {
 import { errorFields, type Logger } from '../logger';
 import type { Lease } from '../pool/lease';
 import type { RetryPolicy } from '../retry/policy';
-import { retrying } from '../retry/retry';
+import { retryAfter } from '../retry/retry';
 import type { Slot } from '../scope/slot';
 
 /** What transactions of one database need of it. */
@@ -79,18 +79,27 @@ export class Transaction {
 
   /** Takes the connection and sends BEGIN. Nothing of the user's has run, so both are retried. */
   begin(): Promise<void> {
-    const { policy, logger } = this.#host;
-    this.#beginning = retrying(() => this.#beginOnce(), policy, {
-      retry: (error) => policy.retryable(error, { idempotent: true }) !== undefined,
-      repeated: (error, attempt) => {
-        logger.warn({ attempt, ...errorFields(error) }, 'BEGIN is repeated');
-      },
-    });
+    this.#beginning = this.#begin();
     return this.#beginning;
   }
 
+  async #begin(): Promise<void> {
+    const { policy, logger } = this.#host;
+    try {
+      await this.#beginOnce();
+    } catch (failure) {
+      await retryAfter(failure, () => this.#beginOnce(), policy, {
+        retry: (error) => policy.retryable(error, { idempotent: true }) !== undefined,
+        repeated: (error, attempt) => {
+          logger.warn({ attempt, ...errorFields(error) }, 'BEGIN is repeated');
+        },
+      });
+    }
+  }
+
   async #beginOnce(): Promise<void> {
-    const lease = await this.#slot.lease();
+    const taken = this.#slot.lease();
+    const lease = taken instanceof Promise ? await taken : taken;
     if (lease.connection.inTransaction) {
       throw new TransactionOpenError(
         'This connection has a transaction open that was begun by hand; BEGIN would commit it. ' +

@@ -1,6 +1,6 @@
 import { PoolExhaustedError } from '../../src/errors';
 import { RetryPolicy } from '../../src/retry/policy';
-import { retrying, type RetryHooks } from '../../src/retry/retry';
+import { retryAfter, type RetryHooks } from '../../src/retry/retry';
 import { breaks, codeError, serverError } from '../support/fake-driver';
 import { endAll, FakeDatabase, rejection, watched } from '../support/fixture';
 import { ManualClock } from '../support/manual-clock';
@@ -12,6 +12,15 @@ const clock = new ManualClock();
 const policyOf = (attempts: number, minDelay = 50, maxDelay = 1000): RetryPolicy =>
   new RetryPolicy({ attempts, minDelay, maxDelay }, clock);
 const always: RetryHooks = { retry: () => true };
+
+/** As callers use it: one attempt of their own, then what retrying makes of its failure. */
+function retrying<T>(
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  hooks: RetryHooks,
+): Promise<T> {
+  return attempt().catch((error: unknown) => retryAfter(error, attempt, policy, hooks));
+}
 
 /** Fails so many times, each time with another error, then succeeds. */
 function failing(times: number): { attempt: () => Promise<string>; made: () => number } {
