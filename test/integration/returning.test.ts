@@ -72,6 +72,11 @@ onEachServer((bench) => {
       expect(await notesIn(bench)).toEqual([1]);
     });
 
+    it('HANDLER … OPEN', async () => {
+      await db.query('HANDLER notes OPEN AS h');
+      expect(await failure(db.query('HANDLER h READ FIRST'))).toMatchObject({ errno: 1109 });
+    });
+
     it('a temporary table', async () => {
       await db.query('CREATE TEMPORARY TABLE scratch (id INT)');
       expect(await failure(db.query('SELECT * FROM scratch'))).toMatchObject({ errno: 1146 });

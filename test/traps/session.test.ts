@@ -1,6 +1,6 @@
 import * as mysql2 from 'mysql2/promise';
 import { classify } from '../../src/driver/classify';
-import { ConfigurationError, RetryingPooledDatabase } from '../../src/index';
+import { ConfigurationError, InvalidArgumentError, RetryingPooledDatabase } from '../../src/index';
 import { startProxy } from '../support/fault-proxy';
 import { notesIn, onEachServer, session } from '../support/servers';
 import { failure, until } from '../support/until';
@@ -68,6 +68,14 @@ onEachServer((bench) => {
     expect((await db.query('SELECT @who AS who'))[0]).toEqual([{ who: 7 }]);
     await db.end();
     await proxy.close();
+  });
+
+  it('trap 09: mysql2’s timeout, which leaves the server working, is refused and not passed on', async () => {
+    const db = bench.open();
+    const statement = { sql: 'DO SLEEP(0.01)', timeout: 5 };
+    expect(await failure(db.query(statement as never))).toBeInstanceOf(InvalidArgumentError);
+    expect(() => new RetryingPooledDatabase({ timeout: 5 } as never)).toThrow(ConfigurationError);
+    expect(db.stats().created).toBe(0);
   });
 
   it('trap 17: errno that mysql2 does not name or misnames is told by number and flavour', async () => {
