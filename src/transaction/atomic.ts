@@ -1,16 +1,13 @@
-import {
-  requestOf,
-  type StatementObject,
-  type StatementOptions,
-} from '../driver/statement-arguments';
-import type { DefaultRows, Result, StatementKind } from '../driver/statement';
+import type { Result, StatementKind } from '../driver/statement';
+import type { StatementRequest } from '../driver/statement-arguments';
 import { CommitInDoubtError, InvalidArgumentError, describe } from '../errors';
 import { currentContext, frameFor, runIn, type Context } from '../scope/context';
-import { checkScopeOptions, invoke, openScope } from '../scope/connection-scope';
+import { checkScopeOptions, openScope } from '../scope/connection-scope';
 import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { Frame } from './frame';
 import type { Hook } from './hooks';
+import { StatementFace } from './statement-face';
 import type { TransactionHost } from './transaction';
 
 export interface AtomicOptions {
@@ -26,31 +23,14 @@ export interface AtomicTarget {
 }
 
 /** The transaction block as its callback sees it; `db.query` inside the block does the same. */
-export class TransactionBlock {
+export class TransactionBlock extends StatementFace {
   readonly #frame: Frame;
   /** Which run of the callback this is, from 1. */
   readonly attempt: number = 1;
 
   constructor(frame: Frame) {
+    super();
     this.#frame = frame;
-  }
-
-  /** Sends text with the values escaped into it, in this block. */
-  query<T = DefaultRows>(
-    sql: string | StatementObject,
-    values?: readonly unknown[],
-    options?: StatementOptions,
-  ): Promise<Result<T>> {
-    return this.#run('query', sql, values, options);
-  }
-
-  /** Prepares the statement and binds the values, in this block. */
-  execute<T = DefaultRows>(
-    sql: string | StatementObject,
-    values?: readonly unknown[],
-    options?: StatementOptions,
-  ): Promise<Result<T>> {
-    return this.#run('execute', sql, values, options);
   }
 
   /** Runs `hook` once this block's writes are committed for good; never, if they are not. */
@@ -63,13 +43,8 @@ export class TransactionBlock {
     addHook(this.#frame, 'afterRollback', hook);
   }
 
-  #run<T>(
-    kind: StatementKind,
-    sql: string | StatementObject,
-    values?: readonly unknown[],
-    options?: StatementOptions,
-  ): Promise<Result<T>> {
-    return invoke(() => this.#frame.run<T>(kind, requestOf(sql, values, options).statement));
+  protected dispatch<T>(kind: StatementKind, { statement }: StatementRequest): Promise<Result<T>> {
+    return this.#frame.run<T>(kind, statement);
   }
 }
 

@@ -1,15 +1,11 @@
-import type { DefaultRows, Result, StatementKind } from '../driver/statement';
-import {
-  requestOf,
-  type StatementObject,
-  type StatementOptions,
-} from '../driver/statement-arguments';
+import type { Result, StatementKind } from '../driver/statement';
+import type { StatementRequest } from '../driver/statement-arguments';
 import { LeaseReleasedError } from '../errors';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
-import { invoke } from '../scope/connection-scope';
 import { Slot } from '../scope/slot';
 import { atomic, currentFrame, type AtomicOptions, type TransactionBlock } from './atomic';
+import { StatementFace } from './statement-face';
 import type { TransactionHost } from './transaction';
 
 const DONE = Promise.resolve();
@@ -24,7 +20,7 @@ const abandoned = new FinalizationRegistry<Lease>((lease) => lease.reclaim());
  * Statements run in the order they are issued. After `release()` or `destroy()` every use rejects
  * with {@link LeaseReleasedError}, whoever has the connection by then.
  */
-export class PooledConnection {
+export class PooledConnection extends StatementFace {
   readonly #lease: Lease;
   readonly #pool: Pool;
   #ownSlot: Slot | undefined;
@@ -33,6 +29,7 @@ export class PooledConnection {
   #blocks = 0;
 
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
+    super();
     this.#lease = lease;
     this.#pool = pool;
     abandoned.register(this, lease, this);
@@ -42,24 +39,6 @@ export class PooledConnection {
   /** The server's number for this session. */
   get threadId(): number {
     return this.#lease.connection.threadId;
-  }
-
-  /** Sends text with the values escaped into it. */
-  query<T = DefaultRows>(
-    sql: string | StatementObject,
-    values?: readonly unknown[],
-    options?: StatementOptions,
-  ): Promise<Result<T>> {
-    return this.#run('query', sql, values, options);
-  }
-
-  /** Prepares the statement and binds the values. */
-  execute<T = DefaultRows>(
-    sql: string | StatementObject,
-    values?: readonly unknown[],
-    options?: StatementOptions,
-  ): Promise<Result<T>> {
-    return this.#run('execute', sql, values, options);
   }
 
   async beginTransaction(): Promise<void> {
@@ -115,19 +94,11 @@ export class PooledConnection {
     await this.release();
   }
 
-  #run<T>(
-    kind: StatementKind,
-    sql: string | StatementObject,
-    values: readonly unknown[] | undefined,
-    options: StatementOptions | undefined,
-  ): Promise<Result<T>> {
-    return invoke(() => {
-      const { statement } = requestOf(sql, values, options);
-      this.#refuseIfReleased();
-      const frame = currentFrame(this.#slot);
-      if (frame !== undefined) return frame.run<T>(kind, statement);
-      return this.#slot.lane.run(() => this.#lease.run<T>(kind, statement));
-    });
+  protected dispatch<T>(kind: StatementKind, { statement }: StatementRequest): Promise<Result<T>> {
+    this.#refuseIfReleased();
+    const frame = currentFrame(this.#slot);
+    if (frame !== undefined) return frame.run<T>(kind, statement);
+    return this.#slot.lane.run(() => this.#lease.run<T>(kind, statement));
   }
 
   #giveBack(): Promise<void> {
