@@ -170,6 +170,41 @@ onEachServer((bench) => {
       expect(db.stats().acquired).toBe(0);
     });
 
+    it('throw() reaches the body, and the connection goes back', async () => {
+      const iterator = repository.rows(3);
+      await iterator.next();
+      expect((await failure(iterator.throw(new Error('into the body')))).message).toBe(
+        'into the body',
+      );
+      expect(db.stats().active).toBe(0);
+      // Over, or never begun: the body does not run, and the error comes back.
+      expect((await failure(iterator.throw(new Error('late')))).message).toBe('late');
+      expect((await failure(repository.rows(1).throw(new Error('early')))).message).toBe('early');
+    });
+
+    it('are disposed of as what they are: await using gives the connection back', async () => {
+      const iterator = repository.rows(3);
+      await iterator.next();
+      await iterator[Symbol.asyncDispose]();
+      expect(db.stats().active).toBe(0);
+      expect(iterator[Symbol.asyncIterator]()).toBe(iterator);
+    });
+
+    it('an iterable without return() and throw() ends with them all the same', async () => {
+      class Plain {
+        @releaseConnection
+        numbers(): AsyncIterable<number> {
+          return {
+            [Symbol.asyncIterator]: () => ({
+              next: async () => ({ done: false, value: await session(db) }),
+            }),
+          };
+        }
+      }
+      for await (const _value of new Plain().numbers()) break;
+      expect(db.stats()).toMatchObject({ active: 0, acquired: 1 });
+    });
+
     it('inside a scope share its connection', async () => {
       class Reader {
         @releaseConnection

@@ -202,6 +202,21 @@ onEachServer((bench) => {
       expect(await notesIn(bench)).toEqual([1, 2, 3]);
     });
 
+    it('a connection that comes back serves a waiter while the server refuses new ones', async () => {
+      const held = await db.getConnection();
+      proxy.refuse();
+      const waiting = db.getConnection();
+      await until('a connect was refused', () =>
+        lines.some(({ message }) => message === 'connect failed'),
+      );
+      await held.release();
+      const served = await waiting;
+      expect(served.threadId).toBe(held.threadId);
+      await served.query('DO 0');
+      await served.release();
+      expect(db.stats()).toMatchObject({ created: 1, active: 0, waiting: 0 });
+    });
+
     it('waiters fail by their own deadline, with the last connect failure as cause', async () => {
       const impatient = open({ acquireTimeout: 150 });
       proxy.refuse();

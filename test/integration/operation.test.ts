@@ -262,6 +262,30 @@ onEachServer((bench) => {
     });
   });
 
+  it('events: a listener that throws throws into nobody’s statement', async () => {
+    const db = bench.open();
+    const queue = jest.spyOn(globalThis, 'queueMicrotask');
+    const seen: unknown[] = [];
+    const uncaught = new Promise((resolve) => {
+      db.on('acquire', () => {
+        throw new Error('listener');
+      });
+      queue.mockImplementation((callback) => {
+        try {
+          callback();
+        } catch (error) {
+          resolve(error);
+        }
+      });
+    });
+    db.on('remove', (threadId, reason) => seen.push([threadId > 0, reason]));
+    await db.query('DO 0');
+    expect(await uncaught).toMatchObject({ message: 'listener' });
+    queue.mockRestore();
+    await db.end();
+    expect(seen).toEqual([[true, 'retired']]);
+  });
+
   it("selfDeadlock 'fail': a caller that would wait for itself is told at once, in words", async () => {
     const db = bench.open({ connectionLimit: 1, acquireTimeout: 5000, selfDeadlock: 'fail' });
     await connectionScope(
