@@ -263,8 +263,13 @@ export class RetryingPooledDatabase extends EventEmitter<DatabaseEvents> {
     this.#pool.evictAll();
   }
 
-  /** Whether the database can be worked with: has a connection answer within `within` ms. Never rejects. */
-  health({ within = 1000 }: { readonly within?: number } = {}): Promise<Health> {
+  /** Whether the database can be worked with: has a connection answer within `within` ms. Rejects for a wrong argument only. */
+  health(options: { readonly within?: number } = {}): Promise<Health> {
+    const within = options?.within ?? 1000;
+    if (typeof within !== 'number' || !(within > 0)) {
+      const rule = `must be a number of milliseconds above 0, got ${describe(within)}`;
+      return Promise.reject(new InvalidArgumentError('within', rule));
+    }
     return healthOf(this.#pool, systemClock, within);
   }
 

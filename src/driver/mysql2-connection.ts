@@ -119,7 +119,7 @@ export class Mysql2Connection implements Connection {
         if (settled) return;
         settled = true;
         const elapsed = systemClock.now() - begun;
-        if (elapsed >= this.#slow) this.#onSlow?.(sql, elapsed);
+        if (elapsed >= this.#slow) this.#tellSlow(sql, elapsed);
         if (error !== null) {
           if (kind === 'execute') this.#forgetStale(error, statement);
           if (kind === 'execute' && isTooManyPrepared(error)) {
@@ -205,6 +205,15 @@ export class Mysql2Connection implements Connection {
         else resolve();
       });
     });
+  }
+
+  /** Whatever is done with it must not keep the statement from settling. */
+  #tellSlow(sql: string, elapsed: number): void {
+    try {
+      this.#onSlow?.(sql, elapsed);
+    } catch {
+      // A report that failed is no reason to fail the statement.
+    }
   }
 
   #finish(): void {

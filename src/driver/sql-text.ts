@@ -19,6 +19,8 @@ function bareText(sql: string, reading: CommentReading): string {
   return withoutLiterals(sql, reading).replace(/\s+/g, ' ').trim();
 }
 
+const LOGGED_LENGTH = 4000;
+
 /** Text whose literals cannot be told for sure: by SQL mode or version a server reads it otherwise. */
 const AMBIGUOUS = /\\|\/\*M?!/i;
 
@@ -28,8 +30,10 @@ const AMBIGUOUS = /\\|\/\*M?!/i;
  * where literals depend on the server's mode and version, only the verb is left.
  */
 export function normalizeSql(sql: string): string {
-  const bare = bareText(sql, 'run');
-  if (AMBIGUOUS.test(sql)) return `${/^[a-z]+/i.exec(bare)?.[0] ?? ''} …`.trim();
+  // A log needs no more; and the folding below would exhaust the stack over a list of millions.
+  const text = sql.length > LOGGED_LENGTH ? sql.slice(0, LOGGED_LENGTH) : sql;
+  const bare = bareText(text, 'run');
+  if (AMBIGUOUS.test(text)) return `${/^[a-z]+/i.exec(bare)?.[0] ?? ''} …`.trim();
   return bare
     .replace(/\(\s*\?(?:\s*,\s*\?)+\s*\)/g, '(?, …)')
     .replace(/(\(\?, …\))(?:\s*,\s*\(\?, …\))+/g, '$1, …');
@@ -38,17 +42,26 @@ export function normalizeSql(sql: string): string {
 const CONTROL_VERBS =
   'BEGIN|START\\s+TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE\\s+SAVEPOINT|XA';
 
-/* `SET STATEMENT … FOR …` is MariaDB's; `@autocommit` is a variable of the user's like any other. */
+/* MariaDB runs the rest under other settings. */
+const SET_STATEMENT = '(?:SET\\s+STATEMENT\\b.*\\bFOR\\s+)?';
+
+/** An assignment to a system variable; `@name` is a variable of the user's like any other. */
+const assigns = (name: string): string => `SET\\b.*(?<!\\w)(?<!(?<!@)@)${name}\`?\\s*:?=`;
+
 const CONTROL = new RegExp(
-  `^[\\s(;]*(?:${CONTROL_VERBS}|SET\\s+STATEMENT\\b.*\\bFOR\\s+(?:${CONTROL_VERBS})|` +
-    'SET\\b.*(?<![^@]@)\\bAUTOCOMMIT)\\b',
+  `^[\\s(;]*(?:${SET_STATEMENT}(?:${CONTROL_VERBS})\\b|${assigns('AUTOCOMMIT')})`,
   'i',
 );
 
+const LABELS = '\\w+\\s*:\\s*(?:BEGIN|WHILE|LOOP|REPEAT|FOR)';
+
 /* Texts within the text, MariaDB's compound statements (labelled ones too), and MySQL's
  * CREATE TABLE … START TRANSACTION: the status flag afterwards shows nothing of what they did. */
-const HIDDEN_CONTROL =
-  /^[\s(;]*(?:(?:EXECUTE|IF|CASE|WHILE|LOOP|REPEAT|FOR|\w+\s*:\s*(?:BEGIN|WHILE|LOOP|REPEAT|FOR))\b|CREATE\b.*\bSTART\s+TRANSACTION\b|SET\b.*\bCOMPLETION_TYPE\b)/i;
+const HIDDEN_CONTROL = new RegExp(
+  `^[\\s(;]*(?:${SET_STATEMENT}(?:EXECUTE|IF|CASE|WHILE|LOOP|REPEAT|FOR|${LABELS})\\b|` +
+    `CREATE\\b.*\\bSTART\\s+TRANSACTION\\b|${assigns('COMPLETION_TYPE')})`,
+  'i',
+);
 
 /* What plain reads and changes may leave behind, and no server reports. */
 const DIRTYING = /:=|\bINTO\s*@|\bGET_LOCK\b/i;
@@ -58,6 +71,9 @@ const PLAIN_DML =
 
 /* Of transaction control, what leaves the session as it was. */
 const PLAIN_CONTROL = /^[\s(;]*(?:BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i;
+
+/** A statement is asked about several times on its way: a long one is read once. */
+let lastLong: { readonly sql: string; readonly traits: SqlTraits } | undefined;
 
 const remembered = new Map<string, SqlTraits>();
 const REMEMBERED_AT_MOST = 1000;
@@ -87,13 +103,16 @@ function either(one: SqlTraits, other: SqlTraits): SqlTraits {
 
 /** The traits of a text; those of short texts are remembered, since programs repeat theirs. */
 export function traitsOf(sql: string): SqlTraits {
-  const known = remembered.get(sql);
+  const short = sql.length <= REMEMBERED_LENGTH;
+  const known = short ? remembered.get(sql) : lastLong?.sql === sql ? lastLong.traits : undefined;
   if (known !== undefined) return known;
   const run = read(bareText(sql, 'run'));
   const traits = /\/\*M?!/i.test(sql) ? either(run, read(bareText(sql, 'skipped'))) : run;
-  if (sql.length <= REMEMBERED_LENGTH) {
+  if (short) {
     if (remembered.size >= REMEMBERED_AT_MOST) remembered.clear();
     remembered.set(sql, traits);
+  } else {
+    lastLong = { sql, traits };
   }
   return traits;
 }

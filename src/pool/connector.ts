@@ -1,14 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { detached } from '../async-context';
 import type { Clock, Timer } from '../clock';
-import type { Opened } from './opener';
 
-export interface ConnectorHooks {
+export interface ConnectorHooks<T> {
   /** How many further connections are wanted now, those under way included. */
   need(): number;
   /** Opens one and sets its session up. */
-  open(signal: AbortSignal): Promise<Opened>;
-  opened(opened: Opened): void;
+  open(signal: AbortSignal): Promise<T>;
+  opened(opened: T): void;
   failed(error: unknown, retryIn: number): void;
 }
 
@@ -20,22 +19,27 @@ const WIDEST = 16;
 const FIRST_DELAY = 50;
 const LONGEST_DELAY = 1000;
 
+/** After so long of success, in ms, the delays begin anew. */
+const QUIET = 1000;
+
 /**
  * Opens connections because they are needed, not because somebody asked: no waiter is tied to a
  * connect. A spike is mostly served by connections that come back meanwhile, so few connects are
  * begun at a time and the need is looked at again before each. After a failure no connect is begun
  * until a growing, random delay has passed; waiters end by their own deadlines.
  */
-export class Connector {
-  readonly #hooks: ConnectorHooks;
+export class Connector<T> {
+  readonly #hooks: ConnectorHooks<T>;
   readonly #clock: Clock;
   readonly #aborter = new AbortController();
   readonly #running = new Set<Promise<void>>();
   #width = FIRST_WIDTH;
   #failures = 0;
+  /** When connects began to succeed again. */
+  #recoveredAt: number | undefined;
   #pause: Timer | undefined;
 
-  constructor(hooks: ConnectorHooks, clock: Clock) {
+  constructor(hooks: ConnectorHooks<T>, clock: Clock) {
     this.#hooks = hooks;
     this.#clock = clock;
     // Each connect listens, and there may be more than Node takes for a leak.
@@ -64,7 +68,7 @@ export class Connector {
     const connect = detached(() => this.#hooks.open(this.#aborter.signal)).then(
       (opened) => {
         this.#running.delete(connect);
-        this.#failures = 0;
+        this.#recoveredAt ??= this.#clock.now();
         this.#hooks.opened(opened);
         const wanted = this.#hooks.need() > 0;
         this.#width = wanted ? Math.min(this.#width * 2, WIDEST) : FIRST_WIDTH;
@@ -79,7 +83,16 @@ export class Connector {
     this.#running.add(connect);
   }
 
+  /** An opened connection proved useless: counts as a connect that failed. */
+  setBack(error: unknown): void {
+    if (!this.#aborter.signal.aborted) this.#backOff(error);
+  }
+
   #backOff(error: unknown): void {
+    const now = this.#clock.now();
+    // A server that takes connections and drops them at once has not recovered.
+    if (this.#recoveredAt !== undefined && now - this.#recoveredAt >= QUIET) this.#failures = 0;
+    this.#recoveredAt = undefined;
     this.#width = FIRST_WIDTH;
     const bound = Math.min(FIRST_DELAY * 2 ** this.#failures++, LONGEST_DELAY);
     const delay = Math.random() * bound;

@@ -35,7 +35,10 @@ export class PoolEntry {
     readonly connection: Connection,
     readonly generation: number,
     readonly lifespan: Lifespan,
-  ) {}
+    readonly bornAt: number,
+  ) {
+    this.idleSince = this.provenAt = bornAt;
+  }
 
   /** When the housekeeper has to look at it next, while it is idle. */
   dueAt(idleTimeout: number): number {

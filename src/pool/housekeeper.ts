@@ -38,6 +38,11 @@ export class Housekeeper {
     if (due < this.#timerDue) this.#setTimer(due);
   }
 
+  /** The rules have changed: looks at once. */
+  review(): void {
+    this.#sweep();
+  }
+
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -62,11 +67,10 @@ export class Housekeeper {
       const rested = now >= entry.idleSince + this.#idleTimeout;
       if (now >= retireAt || (rested && closed < spare)) {
         closed++;
-        this.#idle.remove(entry);
-        this.#actions.retire(entry);
+        // A listener of `remove` may have taken it meanwhile.
+        if (this.#idle.remove(entry)) this.#actions.retire(entry);
       } else if (now >= entry.provenAt + keepaliveEvery) {
-        this.#idle.remove(entry);
-        this.#actions.prove(entry);
+        if (this.#idle.remove(entry)) this.#actions.prove(entry);
       }
     }
     this.#setNext(now);

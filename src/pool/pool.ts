@@ -116,9 +116,9 @@ export class Pool implements LeaseHome {
     if (refusal !== undefined) return Promise.reject(refusal);
     const limit = within ?? this.#options.acquireTimeout;
     const timeoutError = (): Error => this.#timedOut(limit, hint);
+    const wait = this.#waiting.add({ within: limit, timeoutError, signal, owner });
     this.#liveness.hold();
     this.#tracker.enqueued?.();
-    const wait = this.#waiting.add({ within: limit, timeoutError, signal, owner });
     this.#stock.wake();
     return wait;
   }
@@ -211,9 +211,9 @@ export class Pool implements LeaseHome {
   #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
     const { queueLimit, waitForConnections } = this.#options;
     const { connectionLimit } = this.#stock.limits;
-    const { total, active, waiting } = this.#numbers();
-    // Those that connections are being opened for do not count: they are not in anybody's way.
-    const growth = Math.max(0, connectionLimit - total);
+    const { active, waiting } = this.#numbers();
+    // Those for whom there is a connection, idle or still to be opened, are in nobody's way.
+    const growth = Math.max(0, connectionLimit - active);
     const full =
       !waitForConnections && active + waiting >= connectionLimit
         ? 'No connection is free, and waitForConnections is false'

@@ -15,6 +15,16 @@ import { provesAlive } from './proof';
 import type { Roster } from './roster';
 import type { SessionSetup } from './session';
 
+/** How long a sign of life may take, in ms, and from when on it no longer stands for a waiter. */
+const PROOF_LIMIT = 1000;
+const OVERDUE = 100;
+
+/** A connection that is lost younger than this, in ms, counts as a connect that failed. */
+const YOUNG = 1000;
+
+/** How long a connect failure is worth telling where nothing else bounds it, in ms. */
+const FAILURE_MEMORY = 60_000;
+
 /** Who wants connections. */
 export interface Demand {
   /** Callers that wait. */
@@ -37,11 +47,16 @@ export class Stock {
   readonly #tracker: PoolTracker;
   readonly #roster: Roster;
   readonly #demand: Demand;
-  readonly #connector: Connector;
+  readonly #connector: Connector<Opened & { generation: number }>;
   readonly #housekeeper: Housekeeper;
   #limits: PoolLimits;
   #generation = 0;
   #lastFailure: unknown;
+  #lastFailureAt = 0;
+  readonly #proofs = new Set<Promise<void>>();
+  /** Proofs that take long. */
+  #overdue = 0;
+  readonly #proofLimit: number;
   #open: 'unused' | 'used' | 'closed' = 'unused';
 
   constructor(
@@ -54,6 +69,10 @@ export class Stock {
   ) {
     this.#options = pool;
     this.#limits = pool;
+    this.#proofLimit = Math.min(
+      PROOF_LIMIT,
+      pool.acquireTimeout > 0 ? pool.acquireTimeout / 2 : Infinity,
+    );
     this.#slowStatement = log.slowStatement;
     this.#clock = clock;
     this.#logger = logger;
@@ -69,7 +88,10 @@ export class Stock {
     this.#connector = new Connector(
       {
         need: () => this.#need(),
-        open: (signal) => opener.open(signal),
+        open: async (signal) => {
+          const generation = this.#generation;
+          return { ...(await opener.open(signal)), generation };
+        },
         opened: (opened) => this.#opened(opened),
         failed: (error, retryIn) => this.#connectFailed(error, retryIn),
       },
@@ -81,9 +103,11 @@ export class Stock {
     return this.#limits;
   }
 
-  /** The last connect failure, until a connect succeeds. */
+  /** The last connect failure, until a connect succeeds or it is too old to have to do with anything. */
   get lastFailure(): unknown {
-    return this.#lastFailure;
+    const { acquireTimeout } = this.#options;
+    const memory = acquireTimeout > 0 ? acquireTimeout : FAILURE_MEMORY;
+    return this.#clock.now() - this.#lastFailureAt <= memory ? this.#lastFailure : undefined;
   }
 
   get connecting(): number {
@@ -148,9 +172,10 @@ export class Stock {
     const { idle } = this.#roster;
     for (const entry of idle.bottomUp()) {
       if (idle.size <= limits.maxIdle && this.#total() <= limits.connectionLimit) break;
-      idle.remove(entry);
-      this.#retire(entry);
+      // A listener of `remove` may have taken it meanwhile.
+      if (idle.remove(entry)) this.#retire(entry);
     }
+    this.#housekeeper.review();
     this.#connector.poke();
   }
 
@@ -159,7 +184,8 @@ export class Stock {
     this.#open = 'closed';
     this.#housekeeper.stop();
     for (const entry of this.#roster.idle.drain()) this.#retire(entry);
-    await this.#connector.end(reason);
+    for (const { connection } of this.#roster.proving) connection.destroy(reason);
+    await Promise.all([...this.#proofs, this.#connector.end(reason)]);
   }
 
   #total(): number {
@@ -169,7 +195,7 @@ export class Stock {
   #need(): number {
     if (this.#open !== 'used') return 0;
     const numbers = this.#roster.numbers(this.#demand.waiting());
-    return connectionsNeeded(this.#limits, numbers, this.#roster.proving.size);
+    return connectionsNeeded(this.#limits, numbers, this.#roster.proving.size - this.#overdue);
   }
 
   #needsProof(entry: PoolEntry, now: number): boolean {
@@ -181,12 +207,23 @@ export class Stock {
   #prove(entry: PoolEntry): void {
     const { proving } = this.#roster;
     proving.add(entry);
-    void provesAlive(entry.connection, this.#clock).then((alive) => {
+    let overdue = false;
+    // One that takes long no longer stands for a waiter: another connection may be opened.
+    const patience = this.#clock.setTimer(() => {
+      overdue = true;
+      this.#overdue++;
+      this.#connector.poke();
+    }, OVERDUE);
+    const proof = provesAlive(entry.connection, this.#clock, this.#proofLimit).then((alive) => {
+      patience.cancel();
+      if (overdue) this.#overdue--;
       proving.delete(entry);
+      this.#proofs.delete(proof);
       entry.provenAt = this.#clock.now();
       if (alive) this.offer(entry);
       else this.#distrust(entry);
     });
+    this.#proofs.add(proof);
   }
 
   /** Silence is rarely one connection's own: those that rested as long are not trusted either. */
@@ -196,8 +233,7 @@ export class Stock {
     this.#roster.gone(entry, 'lost');
     for (const other of this.#roster.idle.bottomUp()) {
       if (!this.#needsProof(other, now)) continue;
-      this.#roster.idle.remove(other);
-      this.#retire(other);
+      if (this.#roster.idle.remove(other)) this.#retire(other);
     }
     this.#connector.poke();
   }
@@ -217,13 +253,12 @@ export class Stock {
     this.#connector.poke();
   }
 
-  #opened({ connection, waitTimeout }: Opened): void {
+  #opened({ connection, waitTimeout, generation }: Opened & { generation: number }): void {
     this.#lastFailure = undefined;
     const now = this.#clock.now();
     const { maxLifetime, keepaliveInterval } = this.#options;
     const lifespan = lifespanOf(now, maxLifetime, keepaliveInterval, waitTimeout);
-    const entry = new PoolEntry(connection, this.#generation, lifespan);
-    entry.idleSince = entry.provenAt = now;
+    const entry = new PoolEntry(connection, generation, lifespan, now);
     if (this.#slowStatement > 0) {
       connection.watch(this.#slowStatement, (sql, elapsed) => {
         const fields = { elapsed: Math.round(elapsed), sql: normalizeSql(sql) };
@@ -244,11 +279,14 @@ export class Stock {
     if (!this.#roster.idle.remove(entry)) return;
     this.#tracker.failed?.(reason);
     this.#roster.gone(entry, 'lost');
-    this.#connector.poke();
+    // A server that takes connections and drops them at once is as good as one that refuses them.
+    if (this.#clock.now() - entry.bornAt < YOUNG) this.#connector.setBack(reason);
+    else this.#connector.poke();
   }
 
   #connectFailed(error: unknown, retryIn: number): void {
     this.#lastFailure = error;
+    this.#lastFailureAt = this.#clock.now();
     this.#tracker.failed?.(error);
     const fields = { ...this.#numbers(), ...errorFields(error), retryIn: Math.round(retryIn) };
     this.#logger.warn(fields, 'connect failed');

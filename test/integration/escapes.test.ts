@@ -7,6 +7,7 @@ import {
   connectionScope,
   releaseConnection,
   RetryingPooledDatabase,
+  type PooledConnection,
 } from '../../src/index';
 import { provideServer } from '../../scripts/server';
 import { startProxy } from '../support/fault-proxy';
@@ -59,6 +60,9 @@ onEachServer((bench) => {
       'SET completion_type = 1',
       'IF 1=1 THEN COMMIT; START TRANSACTION; END IF',
       'CREATE TABLE x (id INT) START TRANSACTION',
+      "SET STATEMENT max_statement_time = 10 FOR EXECUTE IMMEDIATE 'COMMIT AND CHAIN'",
+      'SET STATEMENT max_statement_time = 10 FOR IF 1 THEN COMMIT; START TRANSACTION; END IF',
+      'SET `autocommit` = 0',
       "/*!99999 ' */ BEGIN -- '",
       "/*M!999999 ' */ COMMIT -- '",
     ])('%s is refused inside a block before it is sent', async (sql) => {
@@ -71,6 +75,40 @@ onEachServer((bench) => {
       );
       expect(await notesIn(bench)).toEqual([]);
     });
+  });
+
+  it.each(['SET @x = @@autocommit', 'SET @completion_type = 1', 'SET @a = @@completion_type'])(
+    '%s steers nothing and is let through',
+    async (sql) => {
+      await db.query(sql);
+      await db.atomic((tx) => tx.query(sql));
+    },
+  );
+
+  it('a slow statement with a list of millions is logged without harm', async () => {
+    const slow = bench.open({
+      slowStatement: 1,
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+    });
+    const list = '1,'.repeat(2_200_000);
+    await slow.query(`SELECT COUNT(*) FROM notes WHERE id IN (${list}1)`);
+    expect(slow.stats().active).toBe(0);
+  });
+
+  it('a listener of remove may take connections: none is closed under it', async () => {
+    const wide = bench.open({ connectionLimit: 4, validateAfter: 0 });
+    const take = (count: number): Promise<PooledConnection[]> =>
+      Promise.all(Array.from({ length: count }, () => wide.getConnection()));
+    for (const connection of await take(4)) await connection.release();
+    const taken = deferred<PooledConnection[]>();
+    wide.once('remove', () => void take(2).then(taken.resolve, taken.reject));
+    wide.resize({ connectionLimit: 2 });
+    for (const connection of await taken.promise) {
+      await connection.query('DO 0');
+      await connection.release();
+    }
+    const { created, destroyed, total } = wide.stats();
+    expect(created - destroyed).toBe(total);
   });
 
   describe('what a borrower leaves behind', () => {

@@ -90,6 +90,7 @@ describe('idle connections', () => {
     const lease = await db.pool.acquire();
     await db.clock.advance(0);
     expect(db.numbers).toEqual([4, 1, 3, 0]);
+    await db.clock.advance(1000);
     db.driver.latest.lose(codeError('ECONNRESET'));
     expect(db.numbers).toEqual([3, 1, 2, 0]);
     await db.clock.advance(0);

@@ -1,5 +1,5 @@
 import { lifespanOf } from '../../src/pool/lifespan';
-import { never } from '../support/fake-driver';
+import { codeError, never } from '../support/fake-driver';
 import { endAll, FakeDatabase, watched } from '../support/fixture';
 
 afterEach(endAll);
@@ -147,5 +147,71 @@ describe('leakDetectionThreshold', () => {
     const [lease] = await db.take(1);
     expect(db.clock.openTimers).toBe(0);
     await lease!.giveBack();
+  });
+});
+
+describe('a connection that is lost as soon as it is there', () => {
+  it('counts as a connect that failed: refilling minIdle is no storm', async () => {
+    jest.spyOn(Math, 'random').mockReturnValue(0.999);
+    const db = new FakeDatabase({ minIdle: 2, acquireTimeout: 0 });
+    await db.fill(1);
+    db.driver.on(/^SELECT @@wait_timeout/, {
+      effect: (connection) =>
+        void db.clock.setTimer(() => connection.lose(codeError('ECONNRESET')), 3),
+    });
+    for (const connection of db.driver.connections) connection.lose(codeError('ECONNRESET'));
+    const before = db.driver.attempts;
+    await db.clock.advance(10_000);
+    expect(db.driver.attempts - before).toBeLessThan(50);
+  });
+});
+
+describe('evictAll()', () => {
+  it('reaches a connect that was under way: another one serves', async () => {
+    const db = new FakeDatabase();
+    let open: (value?: unknown) => void = () => {};
+    db.driver.nextConnects(() => new Promise((resolve) => (open = resolve)));
+    const wait = db.pool.acquire();
+    await db.clock.advance(1);
+    db.pool.evictAll();
+    open();
+    await db.clock.advance(1);
+    const lease = await wait;
+    expect([lease.connection.threadId, db.driver.sent.includes('1 <quit>')]).toEqual([2, true]);
+    await lease.giveBack();
+    expect(db.numbers).toEqual([1, 0, 1, 0]);
+  });
+});
+
+describe('end()', () => {
+  it('leaves no connection that was being asked for a sign of life', async () => {
+    const db = new FakeDatabase({ keepaliveInterval: 1000, idleTimeout: 0 });
+    await db.fill(2);
+    db.driver.on(/ping/, { until: never });
+    await db.clock.advance(1001);
+    const end = watched(db.pool.end(10_000));
+    await db.clock.advance(0);
+    expect([end.state, db.driver.open, db.numbers]).toEqual(['fulfilled', 0, [0, 0, 0, 0]]);
+  });
+});
+
+describe('a proof that takes long', () => {
+  it('no longer stands for its waiter: another connection is opened', async () => {
+    const db = new FakeDatabase({ validateAfter: 50, acquireTimeout: 500 });
+    await db.fill(1);
+    await db.clock.advance(100);
+    db.driver.once(/ping/, { until: never });
+    const wait = watched(db.pool.acquire());
+    await db.clock.advance(120);
+    expect([wait.state, db.driver.attempts]).toEqual(['fulfilled', 2]);
+  });
+
+  it('and queueLimit counts only those that no connection is there for', async () => {
+    const db = new FakeDatabase({ connectionLimit: 10, queueLimit: 1, validateAfter: 500 });
+    await db.fill(10);
+    await db.clock.advance(600);
+    const all = Array.from({ length: 10 }, () => watched(db.pool.acquire()));
+    await db.clock.advance(1);
+    expect(all.map(({ state }) => state)).toEqual(Array(10).fill('fulfilled'));
   });
 });
