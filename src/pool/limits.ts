@@ -12,12 +12,14 @@ export interface PoolLimits {
  * serve, and as many as bring the idle ones back to `minIdle`, within the limit.
  *
  * @param proving idle connections that are being asked for a sign of life; each serves a waiter.
+ * @param leaving connections that are being closed; each takes a place until it is.
  */
 export function connectionsNeeded(
   { connectionLimit, minIdle }: PoolLimits,
   { total, idle, waiting }: PoolNumbers,
   proving: number,
+  leaving: number,
 ): number {
   const wanted = Math.max(waiting - proving, minIdle - idle);
-  return Math.max(0, Math.min(wanted, connectionLimit - total));
+  return Math.max(0, Math.min(wanted, connectionLimit - total - leaving));
 }

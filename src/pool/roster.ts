@@ -62,10 +62,16 @@ export class Roster {
     this.#tracker.removed?.(connection.threadId, reason);
   }
 
-  /** Closes with a goodbye, in the background. */
-  retire(entry: PoolEntry): void {
+  /** Connections that are saying goodbye: no longer ours, still sessions on the server. */
+  get leaving(): number {
+    return this.#goodbyes.size;
+  }
+
+  /** Closes with a goodbye, in the background; `closed` is called when the socket is. */
+  retire(entry: PoolEntry, closed: () => void): void {
     const goodbye = entry.connection.close(GOODBYE).then(() => {
       this.#goodbyes.delete(goodbye);
+      closed();
     });
     this.#goodbyes.add(goodbye);
     this.gone(entry, 'retired');

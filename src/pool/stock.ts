@@ -195,7 +195,8 @@ export class Stock {
   #need(): number {
     if (this.#open !== 'used') return 0;
     const numbers = this.#roster.numbers(this.#demand.waiting());
-    return connectionsNeeded(this.#limits, numbers, this.#roster.proving.size - this.#overdue);
+    const { proving, leaving } = this.#roster;
+    return connectionsNeeded(this.#limits, numbers, proving.size - this.#overdue, leaving);
   }
 
   #needsProof(entry: PoolEntry, now: number): boolean {
@@ -249,8 +250,8 @@ export class Stock {
   }
 
   #retire(entry: PoolEntry): void {
-    this.#roster.retire(entry);
-    this.#connector.poke();
+    // Its place is free when the server has let it go, or there would be more than the limit for a moment.
+    this.#roster.retire(entry, () => this.#connector.poke());
   }
 
   #opened({ connection, waitTimeout, generation }: Opened & { generation: number }): void {

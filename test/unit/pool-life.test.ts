@@ -183,6 +183,32 @@ describe('evictAll()', () => {
   });
 });
 
+describe('a goodbye', () => {
+  it('takes a place until it is said: the server never sees more sessions than the limit', async () => {
+    const db = new FakeDatabase({ connectionLimit: 1, acquireTimeout: 5000 });
+    await db.fill(1);
+    let said: (value?: unknown) => void = () => {};
+    db.driver.once(/^<quit>/, { until: new Promise((resolve) => (said = resolve)) });
+    db.pool.evictAll();
+    const wait = watched(db.pool.acquire());
+    await db.clock.advance(10);
+    expect([wait.state, db.driver.attempts]).toEqual(['pending', 1]);
+    said();
+    await db.clock.advance(1);
+    expect([wait.state, db.driver.attempts]).toEqual(['fulfilled', 2]);
+  });
+
+  it('that is never answered takes it for a second at most', async () => {
+    const db = new FakeDatabase({ connectionLimit: 1, acquireTimeout: 5000 });
+    await db.fill(1);
+    db.driver.once(/^<quit>/, { until: never });
+    db.pool.evictAll();
+    const wait = watched(db.pool.acquire());
+    await db.clock.advance(1001);
+    expect(wait.state).toBe('fulfilled');
+  });
+});
+
 describe('end()', () => {
   it('leaves no connection that was being asked for a sign of life', async () => {
     const db = new FakeDatabase({ keepaliveInterval: 1000, idleTimeout: 0 });
