@@ -8,7 +8,13 @@ import {
   type StatementObject,
   type StatementOptions,
 } from './driver/statement-arguments';
-import { InvalidArgumentError, TransactionOpenError, checkOptionNames, describe } from './errors';
+import {
+  InvalidArgumentError,
+  TransactionOpenError,
+  checkFunction,
+  checkOptionNames,
+  describe,
+} from './errors';
 import { createLogger, safeLogger } from './logger';
 import type { PoolStats } from './metrics/counters';
 import { emittingTracker, type DatabaseEvents } from './metrics/events';
@@ -29,7 +35,6 @@ import { currentContext, withoutScope } from './scope/context';
 import {
   addHook,
   atomic,
-  checkFunction,
   currentFrame,
   type AtomicOptions,
   type AtomicTarget,

@@ -218,3 +218,10 @@ export function checkOptionNames(
     throw new InvalidArgumentError(argument, `has '${unknown}', which is not carried out`);
   }
 }
+
+/** @throws {InvalidArgumentError} where `value` is no function. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') {
+    throw new InvalidArgumentError(name, `must be a function, got ${describe(value)}`);
+  }
+}

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, describe, describeType } from '../errors';
+import { InvalidArgumentError, checkOptionNames, describe, describeType } from '../errors';
 import type { ResultShape, Statement } from './statement';
 
 /** Options of one statement. */
@@ -24,16 +24,6 @@ export interface StatementRequest {
 
 const OPTION_NAMES = ['idempotent', 'rowsAsArray', 'nestTables', 'typeCast'];
 const OBJECT_NAMES = ['sql', 'values', ...OPTION_NAMES];
-
-function refuseUnknown(argument: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(
-      argument,
-      `has the property '${unknown}', which is not carried out`,
-    );
-  }
-}
 
 function checkValues(values: unknown): asserts values is readonly unknown[] | undefined {
   if (values !== undefined && !Array.isArray(values)) {
@@ -63,8 +53,8 @@ export function requestOf(
   if (typeof sql !== 'object' || sql === null || typeof sql.sql !== 'string') {
     throw new InvalidArgumentError('sql', `must be a string or { sql, … }, got ${describe(sql)}`);
   }
-  refuseUnknown('sql', sql, OBJECT_NAMES);
-  if (options !== undefined) refuseUnknown('options', options, OPTION_NAMES);
+  checkOptionNames('sql', sql, OBJECT_NAMES);
+  if (options !== undefined) checkOptionNames('options', options, OPTION_NAMES);
   const { idempotent = false, sql: text, values: own, ...shape } = { ...sql, ...options };
   if (typeof idempotent !== 'boolean') {
     throw new InvalidArgumentError(

@@ -53,12 +53,6 @@ export class LinkedList<T> {
     return true;
   }
 
-  takeFirst(): T | undefined {
-    const node = this.#first;
-    if (node !== undefined) this.remove(node);
-    return node?.value;
-  }
-
   takeLast(): T | undefined {
     const node = this.#last;
     if (node !== undefined) this.remove(node);

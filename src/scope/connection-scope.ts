@@ -1,4 +1,4 @@
-import { InvalidArgumentError, checkOptionNames, describe } from '../errors';
+import { InvalidArgumentError, checkFunction, checkOptionNames, describe } from '../errors';
 import { currentContext, runIn, type Context } from './context';
 import { Scope } from './scope';
 
@@ -54,12 +54,8 @@ export function connectionScope<T>(
   fn: () => PromiseLike<T> | T,
   options: ScopeOptions = {},
 ): Promise<T> {
-  if (typeof fn !== 'function') {
-    return Promise.reject(
-      new InvalidArgumentError('fn', `must be a function, got ${describe(fn)}`),
-    );
-  }
   try {
+    checkFunction('fn', fn);
     checkScopeOptions(options);
   } catch (error) {
     return Promise.reject(error);

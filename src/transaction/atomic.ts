@@ -1,6 +1,6 @@
 import type { Result, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
-import { CommitInDoubtError, InvalidArgumentError, describe } from '../errors';
+import { CommitInDoubtError, checkFunction } from '../errors';
 import { currentContext, frameFor, runIn, type Context } from '../scope/context';
 import { checkScopeOptions, openScope } from '../scope/connection-scope';
 import type { Scope } from '../scope/scope';
@@ -54,12 +54,6 @@ export function addHook(frame: Frame, kind: 'afterCommit' | 'afterRollback', hoo
   const refusal = frame.isOver ? frame.refusal() : undefined;
   if (refusal !== undefined) throw refusal;
   frame.hooks[kind](hook);
-}
-
-export function checkFunction(name: string, value: unknown): void {
-  if (typeof value !== 'function') {
-    throw new InvalidArgumentError(name, `must be a function, got ${describe(value)}`);
-  }
 }
 
 /** The innermost frame of `key` in a context, open or over. Frames are made here and nowhere else. */

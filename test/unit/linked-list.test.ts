@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { LinkedList, Node } from '../../src/pool/linked-list';
 
 function take(list: LinkedList<number>, from: 'first' | 'last'): number | undefined {
-  return from === 'first' ? list.takeFirst() : list.takeLast();
+  if (from === 'last') return list.takeLast();
+  const { firstNode } = list;
+  if (firstNode !== undefined) list.remove(firstNode);
+  return firstNode?.value;
 }
 
 it('a linked list is what an array is, whatever is done to it', () => {
