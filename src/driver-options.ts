@@ -116,7 +116,6 @@ export const DRIVER_RULES: Record<keyof DriverOptions, Rule> = {
   trace: flag,
 };
 
-const later = refused('is not carried out by this version');
 const ours = refused('is refused: the library opens and owns its sockets and its pool');
 
 /** Options that users of mysql2 or of this library's documents may expect: the reason why not. */
@@ -134,6 +133,4 @@ export const REFUSED_RULES: Record<string, Rule> = {
   debug: refused('is refused: it prints packets, values included'),
   charsetNumber: refused('is refused: name the collation by charset'),
   gracefulEnd: refused('is refused: connections always say goodbye'),
-  namedPlaceholders: later,
-  timeout: later,
 };

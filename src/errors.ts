@@ -159,6 +159,44 @@ export class TurnTimeoutError extends BoomerangError {
   override readonly retryable = true;
 }
 
+/**
+ * A statement's, or its scope's, time limit passed. It was stopped on the server; `outcome` says what
+ * is known of it.
+ */
+export class StatementTimeoutError extends BoomerangError {
+  static override readonly code: string = 'ERR_STATEMENT_TIMEOUT';
+  constructor(
+    message: string,
+    readonly outcome: Outcome,
+    details?: ErrorDetails,
+  ) {
+    super(message, details);
+  }
+}
+
+/** A statement was called off by its caller's signal, whose reason is the `cause`; `outcome` as above. */
+export class StatementAbortedError extends BoomerangError {
+  static override readonly code: string = 'ERR_STATEMENT_ABORTED';
+  constructor(
+    message: string,
+    readonly outcome: Outcome,
+    details?: ErrorDetails,
+  ) {
+    super(message, details);
+  }
+}
+
+/** A transaction's own time limit passed before COMMIT was sent. Nothing of it stays. */
+export class TransactionTimeoutError extends BoomerangError {
+  static override readonly code: string = 'ERR_TRANSACTION_TIMEOUT';
+  override readonly retryable = true;
+}
+
+/** A statement was issued in a transaction block, or on a connection, whose stream is not read to its end. */
+export class StreamOpenError extends BoomerangError {
+  static override readonly code: string = 'ERR_STREAM_OPEN';
+}
+
 /** Transaction control sent as text where `atomic` is in charge. It was not sent. */
 export class TransactionControlError extends BoomerangError {
   static override readonly code: string = 'ERR_TRANSACTION_CONTROL';

@@ -1,10 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export { RetryingPooledDatabase, type EndOptions } from './database';
+export { RetryingPooledDatabase } from './database';
+export type { EndOptions, PooledDatabase } from './pooled-database';
 export { releaseConnection } from './decorators/release-connection';
 export { auditReleases } from './decorators/audit';
 export type { AsyncMethod, AsyncMethodDecorator } from './decorators/dialect';
 export { connectionScope, type ScopeOptions } from './scope/connection-scope';
-export type { AtomicOptions, TransactionBlock } from './transaction/atomic';
+export type { AtomicCallback } from './transaction/atomic';
+export type { AtomicOptions, IsolationLevel } from './transaction/atomic-options';
+export type { TransactionBlock } from './transaction/transaction-block';
 export type { PooledConnection } from './transaction/pooled-connection';
 export type { Hook } from './transaction/hooks';
 export type {
@@ -13,15 +16,21 @@ export type {
   LogOptions,
   PoolOptions,
   RetryOptions,
+  StatementDefaults,
 } from './options';
 export type { DriverOptions } from './driver-options';
 export type { Logger, LogFields, LogLevel } from './logger';
-export type { PoolStats } from './metrics/counters';
+export type { DatabaseStats, PoolStats } from './metrics/counters';
 export type { DatabaseEvents } from './metrics/events';
 export type { LeakReport, RemovalReason } from './metrics/tracker';
 export type { Health } from './pool/health';
 export type { DefaultRows, Field, Result, ResultHeader, Row } from './driver/statement';
-export type { StatementObject, StatementOptions } from './driver/statement-arguments';
+export type {
+  StatementObject,
+  StatementOptions,
+  StatementValues,
+} from './driver/statement-arguments';
+export type { Bounds } from './limit';
 export {
   BoomerangError,
   CommitInDoubtError,
@@ -32,10 +41,14 @@ export {
   LeaseReleasedError,
   PoolClosedError,
   PoolExhaustedError,
+  StatementAbortedError,
+  StatementTimeoutError,
+  StreamOpenError,
   TransactionClosedError,
   TransactionControlError,
   TransactionDoomedError,
   TransactionOpenError,
+  TransactionTimeoutError,
   TurnTimeoutError,
   type Outcome,
   type PoolNumbers,

@@ -21,6 +21,11 @@ export const wholeNumber =
       ? undefined
       : got(`a whole number, ${least} or more`, value);
 
+export const share: Rule = (value) =>
+  typeof value === 'number' && value >= 0 && value <= 1
+    ? undefined
+    : got('a number from 0 to 1', value);
+
 export const flag: Rule = (value) =>
   typeof value === 'boolean' ? undefined : got('true or false', value);
 

@@ -10,6 +10,7 @@ import {
   oneOf,
   record,
   resolve,
+  share,
   text,
   wholeNumber,
   type Rule,
@@ -23,6 +24,18 @@ export interface RetryOptions {
   readonly minDelay?: number;
   /** The upper bound of every delay in ms. @default 1000 */
   readonly maxDelay?: number;
+  /** Retries as a share of the calls, beside ten a second that are always allowed; 0 is no bound. @default 0.1 */
+  readonly budget?: number;
+  /** Takes every SELECT, SHOW and the like for `{ idempotent: true }`: true where none calls a function that writes. @default false */
+  readonly assumeReadsIdempotent?: boolean;
+}
+
+/** What holds for every statement that does not say otherwise. */
+export interface StatementDefaults {
+  /** The longest time of a statement in ms, waiting for a connection included; then it is stopped on the server. @default 0 */
+  readonly timeout?: number;
+  /** Values may be an object, bound to `:name` in the text. @default false */
+  readonly namedPlaceholders?: boolean;
 }
 
 /** The pool's own options. All durations are milliseconds; 0 switches a limit or timer off. */
@@ -71,7 +84,7 @@ export interface LogOptions {
   readonly slowAcquire?: number;
 }
 
-export interface DatabaseOptions extends DriverOptions, PoolOptions, LogOptions {
+export interface DatabaseOptions extends DriverOptions, PoolOptions, StatementDefaults, LogOptions {
   /** `mysql://user:password@host:port/database?option=value`; options given beside it win. */
   readonly uri?: string;
   readonly retry?: RetryOptions;
@@ -81,6 +94,7 @@ export interface DatabaseOptions extends DriverOptions, PoolOptions, LogOptions 
 export interface ResolvedOptions {
   readonly pool: Required<Omit<PoolOptions, 'initSql'>> & { readonly initSql: readonly string[] };
   readonly retry: Required<RetryOptions>;
+  readonly statement: Required<StatementDefaults>;
   readonly log: Required<Pick<LogOptions, 'slowStatement' | 'slowAcquire' | 'logLevel'>> & {
     readonly logger: Logger | undefined;
   };
@@ -105,7 +119,15 @@ const POOL_DEFAULTS = {
   selfDeadlock: 'wait' as const,
 };
 
-const RETRY_DEFAULTS = { attempts: 3, minDelay: 50, maxDelay: 1000 };
+export const RETRY_DEFAULTS = {
+  attempts: 3,
+  minDelay: 50,
+  maxDelay: 1000,
+  budget: 0.1,
+  assumeReadsIdempotent: false,
+};
+
+const STATEMENT_DEFAULTS = { timeout: 0, namedPlaceholders: false };
 
 const LOG_DEFAULTS = {
   logger: undefined as Logger | undefined,
@@ -136,6 +158,13 @@ const RETRY_RULES: Record<keyof typeof RETRY_DEFAULTS, Rule> = {
   attempts: wholeNumber(1),
   minDelay: duration,
   maxDelay: duration,
+  budget: share,
+  assumeReadsIdempotent: flag,
+};
+
+const STATEMENT_RULES: Record<keyof typeof STATEMENT_DEFAULTS, Rule> = {
+  timeout: duration,
+  namedPlaceholders: flag,
 };
 
 const isLogger: Rule = (value) =>
@@ -155,6 +184,7 @@ const LOG_RULES: Record<keyof typeof LOG_DEFAULTS, Rule> = {
 const ALL_RULES: Readonly<Record<string, Rule>> = {
   ...DRIVER_RULES,
   ...POOL_RULES,
+  ...STATEMENT_RULES,
   ...LOG_RULES,
   ...REFUSED_RULES,
   retry: record,
@@ -239,6 +269,7 @@ export function resolveOptions(given: string | DatabaseOptions): ResolvedOptions
   return Object.freeze({
     pool: Object.freeze({ ...pool, maxIdle, initSql: Object.freeze(initSql) }),
     retry,
+    statement: resolve(pick(all, STATEMENT_RULES), STATEMENT_RULES, STATEMENT_DEFAULTS),
     log: resolve(pick(all, LOG_RULES), LOG_RULES, LOG_DEFAULTS),
     driver: resolve(pick(all, DRIVER_RULES), DRIVER_RULES, DRIVER_DEFAULTS),
   });

@@ -1,10 +1,5 @@
 import { describe } from '../errors';
-import {
-  checkScopeOptions,
-  leaveAfter,
-  openScope,
-  type ScopeOptions,
-} from '../scope/connection-scope';
+import { leaveAfter, openScope, type OpenedScope, type ScopeOptions } from '../scope/connection-scope';
 import { currentContext, runIn } from '../scope/context';
 import { ScopedIteration } from '../scope/iteration';
 import {
@@ -14,6 +9,8 @@ import {
   type AsyncMethod,
   type AsyncMethodDecorator,
 } from './dialect';
+
+import { checkReleaseOptions, repeated, type ReleaseOptions } from './release-options';
 
 const MARK = Symbol.for('mysql-boomerang/releases-connection');
 
@@ -27,29 +24,42 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 }
 
 /** The method with a scope around each call of it. */
-function inScope(method: AnyMethod, name: string, label: string | undefined): AnyMethod {
-  const known = label ?? name;
-  const wrapper = function (this: unknown, ...args: unknown[]): unknown {
-    const { scope, context } = openScope(currentContext(), known);
+function inScope(method: AnyMethod, name: string, options: ReleaseOptions): AnyMethod {
+  const { retries = 0, idempotent: _declared, ...scopeOptions } = options;
+  const known: ScopeOptions = { ...scopeOptions, label: options.label ?? name };
+  const call = (self: unknown, args: unknown[], opened: OpenedScope): unknown => {
+    const { scope, context } = opened;
     let result: unknown;
     try {
       // A lazy thenable begins its work when it is asked: inside the scope.
       result = runIn(context, () => {
-        const returned = method.apply(this, args);
+        const returned = method.apply(self, args);
         return isThenable(returned) ? Promise.resolve(returned) : returned;
       });
     } catch (error) {
+      opened.limit?.end();
       void scope.leave();
       throw error;
     }
-    if (isThenable(result)) return leaveAfter(scope, result);
+    if (isThenable(result)) return leaveAfter(opened, result);
     // The returned value decides, since a compiler may make plain functions of async methods.
+    opened.limit?.end();
     void scope.leave();
     if (isAsyncIterable(result)) return new ScopedIteration(result, known);
     throw new TypeError(
       `@releaseConnection: '${name}' returned ${describe(result)}, neither a promise nor an async ` +
         'iterable; make it async',
     );
+  };
+  const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+    const first = call(this, args, openScope(currentContext(), known));
+    if (retries === 0) return first;
+    if (!isThenable(first)) {
+      throw new TypeError(`@releaseConnection: '${name}' iterates, and cannot be run again`);
+    }
+    const again = async (): Promise<unknown> =>
+      call(this, args, openScope(currentContext(), known));
+    return repeated(first, again, retries);
   };
   Object.defineProperty(wrapper, MARK, { value: true });
   return wrapper;
@@ -69,7 +79,7 @@ export function releasesConnection(method: unknown): boolean {
  * method's own result or error. On an async generator the scope lasts until the iteration ends; what
  * comes back is an async generator, whatever else an iterable may have been.
  *
- * Written as `@releaseConnection`, `@releaseConnection()` or `@releaseConnection({ label })`, with
+ * Written as `@releaseConnection`, `@releaseConnection()` or with {@link ReleaseOptions}, with
  * standard decorators and with `experimentalDecorators`.
  *
  * @example
@@ -88,7 +98,7 @@ export function releasesConnection(method: unknown): boolean {
  * @throws {TypeError} at decoration for accessors, fields and sync generators; at the call where the
  * method returns neither a promise nor an async iterable.
  */
-export function releaseConnection(options?: ScopeOptions): AsyncMethodDecorator;
+export function releaseConnection(options?: ReleaseOptions): AsyncMethodDecorator;
 export function releaseConnection<F extends AsyncMethod>(
   method: F,
   context: ClassMethodDecoratorContext,
@@ -99,12 +109,16 @@ export function releaseConnection<F extends AsyncMethod>(
   descriptor: TypedPropertyDescriptor<F>,
 ): TypedPropertyDescriptor<F>;
 export function releaseConnection(...args: unknown[]): unknown {
-  if (isDecoration(args)) return decorate(undefined, args);
+  if (isDecoration(args)) return decorate({}, args);
   const options = args[0] === undefined ? {} : args[0];
-  checkScopeOptions(options);
-  return (...applied: unknown[]) => decorate(options.label, applied);
+  checkReleaseOptions(options);
+  return (...applied: unknown[]) => decorate(options, applied);
 }
 
-function decorate(label: string | undefined, args: readonly unknown[]): unknown {
-  return applyDecorator('releaseConnection', (method, name) => inScope(method, name, label), args);
+function decorate(options: ReleaseOptions, args: readonly unknown[]): unknown {
+  return applyDecorator(
+    'releaseConnection',
+    (method, name) => inScope(method, name, options),
+    args,
+  );
 }

@@ -13,6 +13,8 @@ export interface Connection {
   /** The server's number for this session, as in PROCESSLIST. */
   readonly threadId: number;
   readonly flavour: Flavour;
+  /** The server's own address, after name resolution; `undefined` for a local socket. */
+  readonly address: string | undefined;
   /** As the last OK packet said. */
   readonly inTransaction: boolean;
   /**
@@ -54,8 +56,9 @@ export interface Driver {
    * reason; a connection that is not handed out leaves no socket behind.
    *
    * @param within ms, name resolution included; 0 is no limit.
+   * @param address the server's own, instead of looking the configured name up.
    */
-  connect(within: number, signal: AbortSignal): Promise<Connection>;
+  connect(within: number, signal: AbortSignal, address?: string): Promise<Connection>;
   /** Character set and collation of the handshake, for the session set-up. */
   readonly charset: { readonly name: string; readonly collation: string };
   /** The configured default database. */

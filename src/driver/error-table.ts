@@ -22,6 +22,8 @@ export interface ErrorClass {
   readonly sent?: boolean;
   /** Only where the session was as the pool made it: `SET … READ ONLY` by the user is no failover. */
   readonly pristine?: boolean;
+  /** It is the server that is of no use: others may take its place, and connections as old lead to it. */
+  readonly elsewhere?: boolean;
   readonly connection: ConnectionFate;
   readonly statement: StatementRetry;
   readonly transaction: TransactionRetry;
@@ -81,6 +83,7 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
   {
     name: 'shutting down',
     errno: [1053, 1077, 1079, 3032, 3168],
+    elsewhere: true,
     connection: 'discard',
     statement: 'safe',
     transaction: 'restart',
@@ -89,6 +92,7 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
     name: 'read-only after failover',
     errno: [1290],
     text: /read-only/,
+    elsewhere: true,
     connection: 'discard',
     statement: 'safe',
     transaction: 'restart',
@@ -96,6 +100,7 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
   {
     name: 'read-only after failover',
     errno: [1836, 1874],
+    elsewhere: true,
     connection: 'discard',
     statement: 'safe',
     transaction: 'restart',
@@ -104,6 +109,7 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
     name: 'read-only after failover',
     errno: [1792],
     pristine: true,
+    elsewhere: true,
     connection: 'discard',
     statement: 'safe',
     transaction: 'restart',
@@ -112,6 +118,7 @@ export const ERROR_CLASSES: readonly ErrorClass[] = [
     name: 'cluster node not ready',
     errno: [1047],
     text: /WSREP/,
+    elsewhere: true,
     connection: 'discard',
     statement: 'safe',
     transaction: 'restart',

@@ -69,6 +69,7 @@ export class Mysql2Connection implements Connection {
   readonly #socket: Socket;
   readonly flavour: Flavour;
   readonly threadId: number;
+  readonly address: string | undefined;
   #pending = 0;
   #drained: (() => void)[] = [];
   #closed = false;
@@ -84,6 +85,7 @@ export class Mysql2Connection implements Connection {
     this.#core = core as unknown as Core;
     this.#socket = socket;
     this.threadId = core.threadId;
+    this.address = socket.remoteAddress;
     this.flavour = /mariadb/i.test(serverVersion) ? 'mariadb' : 'mysql';
     // Without a listener an 'error' event ends the process.
     this.#core.on('error', (reason) => this.#lose(reason ?? lostError()));
@@ -110,7 +112,7 @@ export class Mysql2Connection implements Connection {
         reject(this.#lost);
         return;
       }
-      if (traitsOf(sql).dirtiesSession) this.dirty = true;
+      if (statement.tidy !== true && traitsOf(sql).dirtiesSession) this.dirty = true;
       this.#pending++;
       const begun = systemClock.now();
       let settled = false;

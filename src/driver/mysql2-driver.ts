@@ -57,13 +57,17 @@ export class Mysql2Driver implements Driver {
     this.#checkSslProfile(options.ssl);
   }
 
-  connect(within: number, signal: AbortSignal): Promise<Mysql2Connection> {
+  connect(within: number, signal: AbortSignal, address?: string): Promise<Mysql2Connection> {
     // A socket's events run in the async context in which it was opened: nobody's.
-    return detached(() => this.#withinLimits(within, signal));
+    return detached(() => this.#withinLimits(within, signal, address));
   }
 
   /** One limit for the password, name resolution, connect and authentication. */
-  #withinLimits(within: number, signal: AbortSignal): Promise<Mysql2Connection> {
+  #withinLimits(
+    within: number,
+    signal: AbortSignal,
+    address: string | undefined,
+  ): Promise<Mysql2Connection> {
     return new Promise((resolve, reject) => {
       const attempt = new AbortController();
       const giveUp = (reason: Error): void => {
@@ -84,7 +88,7 @@ export class Mysql2Driver implements Driver {
       }
       signal.addEventListener('abort', onAbort, { once: true });
       this.#password()
-        .then((password) => this.#handshake(password, attempt.signal))
+        .then((password) => this.#handshake(password, attempt.signal, address))
         .then(
           (connection) => settle(() => resolve(connection)),
           (error: unknown) => settle(() => reject(error)),
@@ -102,13 +106,17 @@ export class Mysql2Driver implements Driver {
     return given;
   }
 
-  #handshake(password: string | undefined, signal: AbortSignal): Promise<Mysql2Connection> {
+  #handshake(
+    password: string | undefined,
+    signal: AbortSignal,
+    address: string | undefined,
+  ): Promise<Mysql2Connection> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason as Error);
         return;
       }
-      const socket = this.#openSocket();
+      const socket = this.#openSocket(address);
       // The pool holds the process while somebody waits; an idle connection must not.
       socket.unref();
       const core = mysql2.createConnection({
@@ -146,11 +154,11 @@ export class Mysql2Driver implements Driver {
     return mysql2.escapeId(value);
   }
 
-  #openSocket(): Socket {
+  #openSocket(address: string | undefined): Socket {
     const { socketPath, host = 'localhost', port = 3306, localAddress } = this.#options;
     if (socketPath !== undefined) return openSocket(socketPath);
     const socket = openSocket({
-      host,
+      host: address ?? host,
       port,
       ...(localAddress === undefined ? {} : { localAddress }),
     });

@@ -13,6 +13,8 @@ export interface SqlTraits {
   readonly dirtiesSession: boolean;
   /** A read or a plain change of rows, which ends no transaction. */
   readonly plainDml: boolean;
+  /** A read, unless a function that it calls writes. */
+  readonly read: boolean;
 }
 
 function bareText(sql: string, reading: CommentReading): string {
@@ -69,6 +71,11 @@ const DIRTYING = /:=|\bINTO\s*@|\bGET_LOCK\b/i;
 const PLAIN_DML =
   /^[\s(;]*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|TABLE|EXPLAIN|DESC|DESCRIBE|SHOW|DO)\b/i;
 
+const READ = /^[\s(;]*(?:SELECT|WITH|VALUES|TABLE|EXPLAIN|DESC|DESCRIBE|SHOW)\b/i;
+
+/* What a text that begins like a read may do all the same. */
+const WRITING = /\b(?:INSERT|UPDATE|DELETE|REPLACE|CALL|INTO|NEXTVAL|SETVAL|NEXT)\b/i;
+
 /* Of transaction control, what leaves the session as it was. */
 const PLAIN_CONTROL = /^[\s(;]*(?:BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i;
 
@@ -88,6 +95,7 @@ function read(bare: string): SqlTraits {
     // would never be complete.
     dirtiesSession: DIRTYING.test(bare) || !(plainDml || PLAIN_CONTROL.test(bare)),
     plainDml,
+    read: READ.test(bare) && !WRITING.test(bare) && !DIRTYING.test(bare),
   };
 }
 
@@ -98,6 +106,7 @@ function either(one: SqlTraits, other: SqlTraits): SqlTraits {
     hidesControl: one.hidesControl || other.hidesControl,
     dirtiesSession: one.dirtiesSession || other.dirtiesSession,
     plainDml: one.plainDml && other.plainDml,
+    read: one.read && other.read,
   };
 }
 

@@ -40,6 +40,8 @@ export interface Statement {
   readonly sql: string;
   readonly values?: readonly unknown[] | undefined;
   readonly shape?: ResultShape | undefined;
+  /** Known to leave the session as it was, whatever its text looks like. */
+  readonly tidy?: boolean;
 }
 
 /** `query` sends text with the values escaped into it; `execute` prepares and binds. */

@@ -16,6 +16,12 @@ export function noTotals(): PoolTotals {
   return { acquired: 0, released: 0, timeouts: 0, created: 0, destroyed: 0 };
 }
 
+/** A pool at one moment, and what was repeated. */
+export interface DatabaseStats extends PoolStats {
+  /** Statements, BEGINs and transactions that were run again by themselves. */
+  readonly retries: number;
+}
+
 /** A pool at one moment. */
 export interface PoolStats extends Readonly<PoolTotals> {
   /** Connections that are open: active + idle. */

@@ -1,5 +1,6 @@
 import type { Connection } from '../driver/connection';
 import { Node } from './linked-list';
+import type { ServerFacts } from './server-facts';
 
 /** Who has a lease, as far as it is known: for leak reports and hints. */
 export interface Owner {
@@ -33,6 +34,7 @@ export class PoolEntry {
 
   constructor(
     readonly connection: Connection,
+    readonly facts: ServerFacts,
     readonly generation: number,
     readonly lifespan: Lifespan,
     readonly bornAt: number,

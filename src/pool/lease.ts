@@ -8,6 +8,8 @@ export interface LeaseHome {
   takeBack(entry: PoolEntry, discard: Error | undefined): Promise<void> | undefined;
   /** The holder of the lease was garbage-collected. */
   noteAbandoned(entry: PoolEntry): void;
+  /** Stops what runs on the connection; resolves when it can be used again, or is closed. */
+  cutOff(entry: PoolEntry): Promise<void>;
 }
 
 const DONE = Promise.resolve();
@@ -57,6 +59,16 @@ export class Lease {
       this.#returned = this.#home.takeBack(this.#entry, undefined) ?? DONE;
     }
     return this.#returned === DONE ? undefined : this.#returned;
+  }
+
+  /** Stops what runs on the connection; resolves when it can be used again, or is closed. Never rejects. */
+  cutOff(): Promise<void> {
+    return this.#home.cutOff(this.#entry);
+  }
+
+  /** Which generation of the pool's connections it belongs to. */
+  get generation(): number {
+    return this.#entry.generation;
   }
 
   /** Gives back what its holder, who is gone, did not; reported as a leak. */

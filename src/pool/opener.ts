@@ -1,13 +1,13 @@
 import type { Clock } from '../clock';
 import type { Connection, Driver } from '../driver/connection';
 import { bounded } from './bounded';
+import type { ServerFacts } from './server-facts';
 import type { SessionSetup } from './session';
 
 /** A connection with a session that is set up. */
 export interface Opened {
   readonly connection: Connection;
-  /** How long the server lets it rest, in ms; 0 where that is not known. */
-  readonly waitTimeout: number;
+  readonly facts: ServerFacts;
 }
 
 /**
@@ -35,9 +35,9 @@ export class Opener {
     signal.addEventListener('abort', abort);
     try {
       const spent = this.#clock.now() - begun;
-      const prepare = (): Promise<number> => this.#session.open(connection);
-      const waitTimeout = await bounded(this.#clock, connection, this.#limit, prepare, spent);
-      return { connection, waitTimeout };
+      const prepare = (): Promise<ServerFacts> => this.#session.open(connection);
+      const facts = await bounded(this.#clock, connection, this.#limit, prepare, spent);
+      return { connection, facts };
     } catch (error) {
       connection.destroy(error as Error);
       throw error;

@@ -1,10 +1,13 @@
 import { Liveness, type Clock } from '../clock';
 import type { Driver } from '../driver/connection';
 import { PoolClosedError, type PoolNumbers } from '../errors';
+import type { Limit } from '../limit';
 import type { Logger } from '../logger';
 import type { PoolStats } from '../metrics/counters';
 import type { LeakReport, PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
+import { Canceller } from './canceller';
+import { cutOff } from './cut-off';
 import type { Owner, PoolEntry } from './entry';
 import { exhausted } from './exhaustion';
 import { LeakWatch } from './leak-watch';
@@ -16,9 +19,13 @@ import { SessionSetup } from './session';
 import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
 
+const NO_CONNECTION = 'No connection within the caller’s own limit';
+
 export interface AcquireOptions {
   /** Rejects the wait with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Rejects the wait with the limit's error, of which the shortage is the cause. */
+  readonly limit?: Limit | undefined;
   /** The longest wait in ms instead of `acquireTimeout`. */
   readonly within?: number | undefined;
   /** Who asks, for leak reports. */
@@ -47,6 +54,7 @@ export class Pool implements LeaseHome {
   readonly #waiting: WaitQueue;
   readonly #stock: Stock;
   readonly #leaks: LeakWatch;
+  readonly #canceller: Canceller;
   readonly #liveness = new Liveness();
   #ending: Promise<void> | undefined;
 
@@ -76,6 +84,7 @@ export class Pool implements LeaseHome {
     this.#leaks = new LeakWatch(clock, pool.leakDetectionThreshold, this.#roster.out, (report) => {
       this.#reportLeak(report);
     });
+    this.#canceller = new Canceller(driver, clock, pool.connectTimeout, logger);
     this.#stock = new Stock(driver, session, options, { clock, logger, tracker }, this.#roster, {
       waiting: () => this.#waiting.size,
       serve: (entry) => this.#serve(entry),
@@ -85,6 +94,11 @@ export class Pool implements LeaseHome {
 
   get acquireTimeout(): number {
     return this.#options.acquireTimeout;
+  }
+
+  /** How long the server may take over an answer that nobody's statement is waiting for, in ms; 0 is no limit. */
+  get answerTimeout(): number {
+    return this.#options.connectTimeout;
   }
 
   /** Whether leases are watched, so that it is worth knowing where one was taken. */
@@ -107,20 +121,30 @@ export class Pool implements LeaseHome {
    * refuses for good and no connection is left.
    */
   acquire(options: AcquireOptions = {}): Promise<Lease> {
-    const { signal, within, owner, hint, orFail = false } = options;
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    const { limit, within, owner, hint, orFail = false } = options;
+    if (limit?.hit === true) return Promise.reject(limit.error('notExecuted'));
+    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason as Error);
     if (this.#ending !== undefined) return Promise.reject(closed());
     const lease = this.tryAcquire(owner);
     if (lease !== undefined) return Promise.resolve(lease);
     const refusal = this.#refusal(hint, orFail);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const limit = within ?? this.#options.acquireTimeout;
-    const timeoutError = (): Error => this.#timedOut(limit, hint);
-    const wait = this.#waiting.add({ within: limit, timeoutError, signal, owner });
+    const patience = within ?? this.#options.acquireTimeout;
+    const signal = options.signal ?? limit?.signal;
+    const timeoutError = (): Error => this.#timedOut(patience, hint);
+    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner });
     this.#liveness.hold();
     this.#tracker.enqueued?.();
     this.#stock.wake();
-    return wait;
+    if (limit === undefined) return wait;
+    return wait.catch((error: unknown) => {
+      throw limit.hit ? limit.error('notExecuted', this.#shortage(NO_CONNECTION, hint)) : error;
+    });
+  }
+
+  /** Stops what runs on a connection that is out. */
+  cutOff(entry: PoolEntry): Promise<void> {
+    return cutOff(entry, this.#canceller, this.#clock);
   }
 
   /** Called by a lease, once. */
@@ -152,7 +176,7 @@ export class Pool implements LeaseHome {
   }
 
   stats(): PoolStats {
-    return this.#roster.stats(this.#waiting.size, this.#stock.connecting);
+    return this.#roster.stats(this.#waiting.size, this.#stock.connecting, this.#canceller.size);
   }
 
   /** True where no statement of the user's shapes the sessions. */
@@ -172,6 +196,11 @@ export class Pool implements LeaseHome {
   /** Replaces every connection by a new one: idle ones now, others when they come back. */
   evictAll(): void {
     this.#stock.evictAll();
+  }
+
+  /** The server of this connection is of no more use: replaces it and all that are as old. */
+  evictOlder({ generation }: Lease): void {
+    this.#stock.evict(generation);
   }
 
   /** Changes how many connections there may be. What is out above the limit is closed on return. */
@@ -200,7 +229,7 @@ export class Pool implements LeaseHome {
       for (const { connection } of this.#roster.out) connection.destroy(closed());
     }
     this.#leaks.stop();
-    await this.#roster.goodbyes();
+    await Promise.all([this.#roster.goodbyes(), this.#canceller.end()]);
     this.#liveness.end();
   }
 
@@ -224,7 +253,12 @@ export class Pool implements LeaseHome {
             : undefined;
     if (full === undefined) return undefined;
     this.#logger.warn({ ...this.#numbers() }, 'acquire refused');
-    return exhausted(full, this.#numbers(), connectionLimit, this.#stock.lastFailure, hint?.());
+    return this.#shortage(full, hint);
+  }
+
+  #shortage(what: string, hint: AcquireOptions['hint']): Error {
+    const { connectionLimit } = this.#stock.limits;
+    return exhausted(what, this.#numbers(), connectionLimit, this.#stock.lastFailure, hint?.());
   }
 
   #timedOut(limit: number, hint: AcquireOptions['hint']): Error {
@@ -232,14 +266,7 @@ export class Pool implements LeaseHome {
     this.#tracker.timedOut?.();
     const numbers = this.#numbers();
     this.#logger.warn({ ...numbers, acquireTimeout: limit }, 'no connection within the deadline');
-    const what = `No connection within ${limit} ms`;
-    return exhausted(
-      what,
-      numbers,
-      this.#stock.limits.connectionLimit,
-      this.#stock.lastFailure,
-      hint?.(),
-    );
+    return this.#shortage(`No connection within ${limit} ms`, hint);
   }
 
   #waiterLeft(waited: number): void {

@@ -34,9 +34,9 @@ export class Roster {
     return { total: active + idle, active, idle, waiting };
   }
 
-  stats(waiting: number, connecting: number): PoolStats {
+  stats(waiting: number, connecting: number, auxiliary: number): PoolStats {
     const { numbers, totals } = { numbers: this.numbers(waiting), totals: this.totals };
-    return Object.freeze({ ...numbers, connecting, auxiliary: 0, ...totals, since: this.#since });
+    return Object.freeze({ ...numbers, connecting, auxiliary, ...totals, since: this.#since });
   }
 
   created({ connection }: PoolEntry): void {

@@ -1,6 +1,7 @@
 import type { Connection, Driver } from '../driver/connection';
 import { traitsOf } from '../driver/sql-text';
 import { ConfigurationError } from '../errors';
+import { factsOf, type ServerFacts } from './server-facts';
 
 /** ER_UNKNOWN_SYSTEM_VARIABLE: a server without session tracking. */
 const UNKNOWN_VARIABLE = 1193;
@@ -32,10 +33,10 @@ export class SessionSetup {
     this.#initSql = initSql;
   }
 
-  /** For a new connection. Resolves to the session's `wait_timeout` in ms, 0 where it cannot be had. */
-  async open(connection: Connection): Promise<number> {
+  /** For a new connection. */
+  async open(connection: Connection): Promise<ServerFacts> {
     await this.#prepare(connection);
-    return waitTimeoutOf(connection);
+    return factsOf(connection);
   }
 
   async #prepare(connection: Connection, use?: string): Promise<void> {
@@ -62,13 +63,4 @@ export class SessionSetup {
     await this.#prepare(connection, back);
     return true;
   }
-}
-
-async function waitTimeoutOf(connection: Connection): Promise<number> {
-  const [rows] = await connection.run<unknown[]>('query', {
-    sql: 'SELECT @@wait_timeout',
-    shape: { rowsAsArray: true },
-  });
-  const [row] = rows as unknown[][];
-  return Number(row?.[0] ?? 0) * 1000;
 }

@@ -166,6 +166,11 @@ export class Stock {
     for (const entry of this.#roster.idle.drain()) this.#retire(entry);
   }
 
+  /** The same, unless connections of that generation are being replaced already. */
+  evict(generation: number): void {
+    if (generation === this.#generation) this.evictAll();
+  }
+
   /** Changes how many connections there may be. What is out above the limit is closed on return. */
   resize(limits: PoolLimits): void {
     this.#limits = limits;
@@ -254,12 +259,12 @@ export class Stock {
     this.#roster.retire(entry, () => this.#connector.poke());
   }
 
-  #opened({ connection, waitTimeout, generation }: Opened & { generation: number }): void {
+  #opened({ connection, facts, generation }: Opened & { generation: number }): void {
     this.#lastFailure = undefined;
     const now = this.#clock.now();
     const { maxLifetime, keepaliveInterval } = this.#options;
-    const lifespan = lifespanOf(now, maxLifetime, keepaliveInterval, waitTimeout);
-    const entry = new PoolEntry(connection, generation, lifespan, now);
+    const lifespan = lifespanOf(now, maxLifetime, keepaliveInterval, facts.waitTimeout);
+    const entry = new PoolEntry(connection, facts, generation, lifespan, now);
     if (this.#slowStatement > 0) {
       connection.watch(this.#slowStatement, (sql, elapsed) => {
         const fields = { elapsed: Math.round(elapsed), sql: normalizeSql(sql) };

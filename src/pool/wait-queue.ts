@@ -1,3 +1,4 @@
+import { onAbort } from '../abort-listeners';
 import type { Clock, Timer } from '../clock';
 import type { Owner } from './entry';
 import type { Lease } from './lease';
@@ -8,7 +9,7 @@ export class Waiter {
   readonly place: Node<Waiter> = new Node<Waiter>(this);
   /** Only where its time limit is not the queue's own. */
   timer: Timer | undefined;
-  signal: AbortSignal | undefined;
+  unlisten: (() => void) | undefined;
 
   constructor(
     readonly since: number,
@@ -42,8 +43,6 @@ export class WaitQueue {
   readonly #clock: Clock;
   readonly #within: number;
   readonly #left: (waited: number) => void;
-  /** Those that wait under each signal. */
-  readonly #bySignal = new Map<AbortSignal, Set<Waiter>>();
   #timer: Timer | undefined;
 
   /**
@@ -67,7 +66,11 @@ export class WaitQueue {
       const deadline = within > 0 ? now + within : Infinity;
       const waiter = new Waiter(now, deadline, timeoutError, resolve, reject, owner);
       // First, because it throws for what is no signal: nothing is left behind then.
-      if (signal !== undefined) this.#listen(waiter, signal);
+      if (signal !== undefined) {
+        waiter.unlisten = onAbort(signal, () => {
+          if (this.#remove(waiter)) waiter.reject(signal.reason);
+        });
+      }
       this.#waiters.append(waiter.place);
       if (within === this.#within) {
         if (within > 0) this.#timer ??= this.#clock.setTimer(() => this.#sweep(), within);
@@ -93,38 +96,10 @@ export class WaitQueue {
     this.#timer = undefined;
   }
 
-  /** One listener per signal: Node walks through all of a signal's listeners when one comes or goes. */
-  #listen(waiter: Waiter, signal: AbortSignal): void {
-    let companions = this.#bySignal.get(signal);
-    if (companions === undefined) {
-      // Throws for what is no signal, before anything is kept.
-      signal.addEventListener('abort', this.#onAbort);
-      companions = new Set();
-      this.#bySignal.set(signal, companions);
-    }
-    companions.add(waiter);
-    waiter.signal = signal;
-  }
-
-  #unlisten(waiter: Waiter, signal: AbortSignal): void {
-    const companions = this.#bySignal.get(signal);
-    companions?.delete(waiter);
-    if (companions?.size !== 0) return;
-    this.#bySignal.delete(signal);
-    signal.removeEventListener('abort', this.#onAbort);
-  }
-
-  readonly #onAbort = ({ target }: Event): void => {
-    const signal = target as AbortSignal;
-    for (const waiter of this.#bySignal.get(signal) ?? []) {
-      if (this.#remove(waiter)) waiter.reject(signal.reason);
-    }
-  };
-
   #remove(waiter: Waiter): boolean {
     if (!this.#waiters.remove(waiter.place)) return false;
     waiter.timer?.cancel();
-    if (waiter.signal !== undefined) this.#unlisten(waiter, waiter.signal);
+    waiter.unlisten?.();
     this.#left(this.#clock.now() - waiter.since);
     return true;
   }

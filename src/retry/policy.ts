@@ -1,9 +1,11 @@
 import type { Clock } from '../clock';
-import { sleep } from '../clock';
 import { classify, wasAnswered, type Circumstances } from '../driver/classify';
-import { BoomerangError } from '../errors';
+import { BoomerangError, CommitInDoubtError, TransactionDoomedError } from '../errors';
 import type { ErrorClass } from '../driver/error-table';
+import type { Limit } from '../limit';
+import { errorFields, type Logger } from '../logger';
 import type { RetryOptions } from '../options';
+import { RetryBudget } from './budget';
 
 /** What is known of a failed attempt. */
 export interface Failure extends Circumstances {
@@ -11,18 +13,66 @@ export interface Failure extends Circumstances {
   readonly idempotent: boolean;
 }
 
+/** What is repeated, for logs. */
+export type Repeated = 'statement' | 'BEGIN' | 'transaction' | 'method';
+
 /** When a failed attempt may be repeated, and after which delay. */
 export class RetryPolicy {
   readonly attempts: number;
+  readonly assumeReadsIdempotent: boolean;
   readonly #minDelay: number;
   readonly #maxDelay: number;
+  readonly #patience: number;
   readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #budget: RetryBudget;
+  #repeats = 0;
 
-  constructor({ attempts, minDelay, maxDelay }: Required<RetryOptions>, clock: Clock) {
+  /** @param patience how long in ms a server may be away, or read-only, before retrying ends. */
+  constructor(
+    { attempts, minDelay, maxDelay, budget, assumeReadsIdempotent }: Required<RetryOptions>,
+    patience: number,
+    clock: Clock,
+    logger: Logger,
+  ) {
     this.attempts = attempts;
+    this.assumeReadsIdempotent = assumeReadsIdempotent;
     this.#minDelay = minDelay;
     this.#maxDelay = maxDelay;
+    this.#patience = patience;
     this.#clock = clock;
+    this.#logger = logger;
+    this.#budget = new RetryBudget(clock, budget);
+  }
+
+  /** How often anything was repeated so far. */
+  get repeats(): number {
+    return this.#repeats;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** A first attempt is made: the budget for repeating grows with it. */
+  noteCall(): void {
+    this.#budget.noteCall();
+  }
+
+  noteRepeat(what: Repeated, found: ErrorClass, error: unknown, attempt: number): void {
+    this.#repeats++;
+    const fields = { class: found.name, attempt, ...errorFields(error) };
+    this.#logger.warn(fields, `${what} repeated`);
+  }
+
+  /**
+   * Whether one more attempt may follow. Of a server that is going or read-only another may take the
+   * place: that is waited for, however many attempts it takes.
+   */
+  allows(found: ErrorClass, made: number, most: number, begun: number): boolean {
+    if (most <= 1) return false;
+    const waits = found.elsewhere === true && this.#clock.now() - begun < this.#patience;
+    return (waits || made < most) && this.#budget.spend();
   }
 
   /**
@@ -38,15 +88,46 @@ export class RetryPolicy {
     return undefined;
   }
 
+  /**
+   * The same for a whole transaction, from its outermost block. Nothing of it stays after such an
+   * error: a COMMIT that may have happened is never repeated.
+   */
+  restartable(error: unknown): ErrorClass | undefined {
+    if (error instanceof CommitInDoubtError) return undefined;
+    if (error instanceof BoomerangError && !(error instanceof TransactionDoomedError)) {
+      return undefined;
+    }
+    const found = classify(error);
+    return found.transaction === 'never' ? undefined : found;
+  }
+
   /** Whether the connection is of no more use after this error. */
   spoils(error: unknown, circumstances: Circumstances): boolean {
     if (error instanceof BoomerangError) return false;
     return !wasAnswered(error) || classify(error, circumstances).connection === 'discard';
   }
 
-  /** Exponential back-off with full jitter: a random delay between 0 and a bound that doubles. */
-  delay(attempt: number): Promise<void> {
+  /** Whether connections that are as old lead to the same server, which is of no use any more. */
+  condemnsServer(error: unknown, circumstances: Circumstances): boolean {
+    return wasAnswered(error) && classify(error, circumstances).elsewhere === true;
+  }
+
+  /**
+   * Exponential back-off with full jitter: a random delay between 0 and a bound that doubles.
+   * Resolves early where the limit is hit.
+   */
+  delay(attempt: number, limit: Limit | undefined): Promise<void> {
     const bound = Math.min(this.#minDelay * 2 ** (attempt - 1), this.#maxDelay);
-    return sleep(this.#clock, Math.random() * bound);
+    return new Promise((resolve) => {
+      let unlisten: (() => void) | undefined;
+      const done = (): void => {
+        timer.cancel();
+        unlisten?.();
+        resolve();
+      };
+      const timer = this.#clock.setDeadline(done, Math.random() * bound);
+      if (limit?.hit === true) done();
+      else unlisten = limit?.onHit(done);
+    });
   }
 }

@@ -1,30 +1,39 @@
 import { types } from 'node:util';
 import pRetry from 'p-retry';
-import type { RetryPolicy } from './policy';
+import type { ErrorClass } from '../driver/error-table';
+import type { Limit } from '../limit';
+import type { Repeated, RetryPolicy } from './policy';
 
-export interface RetryHooks {
-  /** Whether the attempt may be repeated after this error. Asked once per failed attempt. */
-  retry(error: unknown): boolean;
-  /** Told of each failed attempt that will be repeated. */
-  repeated?(error: unknown, attempt: number): void;
+/** What is repeated, and when. */
+export interface Repetition<T> {
+  readonly what: Repeated;
+  /** The attempts after the first; told which one it is, from 2. */
+  attempt(number: number): Promise<T>;
+  /** The class under which it may be repeated after this error, if it may. Asked once per failed attempt. */
+  classOf(error: unknown): ErrorClass | undefined;
+  /** How often it is run at most, the first time included. @default the policy's */
+  readonly most?: number | undefined;
+  readonly limit?: Limit | undefined;
 }
 
 /**
- * Repeats an attempt that was made once and failed with `error`, until it succeeds, `hooks.retry` says
- * no, or the policy's attempts are used up; rejects with the last error, which then bears `attempts`.
+ * Repeats an attempt that was made once and failed with `error`, until it succeeds, it may not be
+ * repeated, or the attempts, the budget or the time are used up; rejects with the last error, which
+ * then bears `attempts`.
  *
  * The first attempt is the caller's own: the ordinary case, one attempt that succeeds, then pays
  * nothing for what it does not need.
  */
 export function retryAfter<T>(
   error: unknown,
-  attempt: () => Promise<T>,
   policy: RetryPolicy,
-  hooks: RetryHooks,
+  repetition: Repetition<T>,
 ): Promise<T> {
-  if (policy.attempts <= 1 || !hooks.retry(error)) return Promise.reject(error);
-  hooks.repeated?.(error, 1);
-  return repeat(attempt, policy, hooks);
+  const { most = policy.attempts } = repetition;
+  const found = most <= 1 ? undefined : repetition.classOf(error);
+  const begun = policy.now();
+  if (found === undefined || !policy.allows(found, 1, most, begun)) return Promise.reject(error);
+  return repeat(error, found, policy, { ...repetition, most }, begun);
 }
 
 /**
@@ -42,32 +51,41 @@ function failureOf(error: unknown): unknown {
 }
 
 async function repeat<T>(
-  attempt: () => Promise<T>,
+  first: unknown,
+  firstClass: ErrorClass,
   policy: RetryPolicy,
-  hooks: RetryHooks,
+  { what, attempt, classOf, most, limit }: Repetition<T> & { readonly most: number },
+  begun: number,
 ): Promise<T> {
   let made = 1;
+  const pause = async (error: unknown, found: ErrorClass): Promise<void> => {
+    policy.noteRepeat(what, found, error, made);
+    await policy.delay(made, limit);
+    if (limit?.hit !== true) return;
+    // What was lost after it was sent may have been executed, however often.
+    throw new FailedAttempt(limit.error(found.statement === 'safe' ? 'notExecuted' : 'unknown', error));
+  };
   const again = async (): Promise<T> => {
     made++;
     try {
-      return await attempt();
+      return await attempt(made);
     } catch (error) {
       throw new FailedAttempt(error);
     }
   };
   try {
-    await policy.delay(made);
+    await pause(first, firstClass);
     return await pRetry(again, {
-      // Both always given: the defaults are ten retries from one second on. The delay is ours,
-      // because p-retry's `randomize` is not full jitter.
-      retries: policy.attempts - 2,
+      // Both always given: the defaults are ten retries from one second on. When to end is the
+      // policy's, and so is the delay, because p-retry's `randomize` is not full jitter.
+      retries: Infinity,
       minTimeout: 0,
       factor: 1,
       shouldRetry: async ({ error }) => {
         const failure = failureOf(error);
-        if (!hooks.retry(failure)) return false;
-        hooks.repeated?.(failure, made);
-        await policy.delay(made);
+        const found = classOf(failure);
+        if (found === undefined || !policy.allows(found, made, most, begun)) return false;
+        await pause(failure, found);
         return true;
       },
     });

@@ -1,38 +1,78 @@
+import { systemClock } from '../clock';
 import { InvalidArgumentError, checkFunction, checkOptionNames, describe } from '../errors';
+import {
+  Limit,
+  checkBounds,
+  raced,
+  type Bounds,
+  type LimitSubject,
+} from '../limit';
 import { currentContext, runIn, type Context } from './context';
 import { Scope } from './scope';
 
-export interface ScopeOptions {
+/**
+ * `timeout` and `signal` bound the scope as a whole: what runs on the server when they are hit is
+ * stopped there, nothing more is run, and the call rejects.
+ */
+export interface ScopeOptions extends Bounds {
   /** Names the scope in errors and logs. */
   readonly label?: string;
 }
 
-/** @throws {InvalidArgumentError} for what is no object, an unknown option, or a label that is no string. */
-export function checkScopeOptions(options: unknown): asserts options is ScopeOptions {
-  checkOptionNames('options', options, ['label']);
+export const SCOPE_OPTIONS = ['label', 'timeout', 'signal'] as const;
+
+/** @throws {InvalidArgumentError} for what is no object, an unknown option, or one of a wrong type. */
+export function checkScopeOptions(
+  options: unknown,
+  known: readonly string[] = SCOPE_OPTIONS,
+): asserts options is ScopeOptions {
+  checkOptionNames('options', options, known);
   const { label } = options as { label?: unknown };
   if (label !== undefined && typeof label !== 'string') {
     throw new InvalidArgumentError('label', `must be a string, got ${describe(label)}`);
   }
+  checkBounds(options);
 }
 
-/** Opens a scope in `outer`, or joins the one that is open there. */
+/** A scope that was opened, and its own limit where it has one. */
+export interface OpenedScope {
+  readonly scope: Scope;
+  readonly context: Context;
+  readonly limit: Limit | undefined;
+}
+
+/**
+ * Opens a scope in `outer`, or joins the one that is open there.
+ *
+ * @param given a limit that was begun before, in place of one by the options.
+ */
 export function openScope(
   outer: Context | undefined,
-  label: string | undefined,
-): { readonly scope: Scope; readonly context: Context } {
-  const scope = new Scope(outer?.scope, label);
-  return { scope, context: { scope, frames: outer?.frames } };
+  options: ScopeOptions,
+  kind: LimitSubject['kind'] = 'scope',
+  given?: Limit,
+): OpenedScope {
+  const { label } = options;
+  const around = outer?.scope?.limit;
+  const inside = given ?? Limit.within(around, systemClock, { kind, label }, options);
+  const limit = inside === around ? undefined : inside;
+  const scope = new Scope(outer?.scope, label, limit);
+  return { scope, context: { scope, frames: outer?.frames }, limit };
 }
 
-/** Ends the scope once `result` has settled. The result stands: nothing of leaving changes it. */
-export function leaveAfter<T>(scope: Scope, result: PromiseLike<T>): Promise<T> {
-  return Promise.resolve(result).then(
+/**
+ * Ends the scope once `result` has settled, or its limit was hit and what it was running is stopped.
+ * The result stands: nothing of leaving changes it.
+ */
+export function leaveAfter<T>({ scope, limit }: OpenedScope, result: PromiseLike<T>): Promise<T> {
+  return raced(limit, Promise.resolve(result)).then(
     (value) => {
+      limit?.end();
       const left = scope.leave();
       return left === undefined ? value : left.then(() => value);
     },
     async (error: unknown) => {
+      limit?.end();
       await scope.leave();
       throw error;
     },
@@ -43,6 +83,9 @@ export function leaveAfter<T>(scope: Scope, result: PromiseLike<T>): Promise<T> 
  * Runs `fn` now in a connection scope and resolves to its result: all statements it causes on one
  * database share one connection, taken at the first of them and given back when `fn` has settled.
  * Inside an open scope it joins that one. The same as `@releaseConnection`, without a decorator.
+ *
+ * @throws {StatementTimeoutError} where the scope's `timeout` passed, {@link StatementAbortedError}
+ * where its `signal` was aborted.
  *
  * @example
  * await connectionScope(async () => {
@@ -60,10 +103,10 @@ export function connectionScope<T>(
   } catch (error) {
     return Promise.reject(error);
   }
-  const { scope, context } = openScope(currentContext(), options.label);
+  const opened = openScope(currentContext(), options);
   return leaveAfter(
-    scope,
-    runIn(context, () => invoke(fn)),
+    opened,
+    runIn(opened.context, () => invoke(fn)),
   );
 }
 

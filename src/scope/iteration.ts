@@ -1,12 +1,11 @@
 import { FrameMismatchError } from '../errors';
-import { currentContext, runIn, type Context, type FrameLink } from './context';
-import { openScope } from './connection-scope';
+import { raced } from '../limit';
+import { openScope, type OpenedScope, type ScopeOptions } from './connection-scope';
+import { currentContext, runIn, type FrameLink } from './context';
 import type { Scope } from './scope';
 
 /** What a generator's steps belong to, from its first `next()` to its end. */
-interface Span {
-  readonly scope: Scope;
-  readonly context: Context;
+interface Span extends OpenedScope {
   readonly frames: FrameLink | undefined;
 }
 
@@ -23,14 +22,14 @@ const abandoned = new FinalizationRegistry<Scope>((scope) => scope.abandon());
  */
 export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
   readonly #source: AsyncIterable<T, R, N>;
-  readonly #label: string | undefined;
+  readonly #options: ScopeOptions;
   #iterator: AsyncIterator<T, R, N> | undefined;
   #span: Span | undefined;
   #over = false;
 
-  constructor(source: AsyncIterable<T, R, N>, label: string | undefined) {
+  constructor(source: AsyncIterable<T, R, N>, options: ScopeOptions) {
     this.#source = source;
-    this.#label = label;
+    this.#options = options;
   }
 
   [Symbol.asyncIterator](): this {
@@ -75,9 +74,9 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
 
   #begin(): Span {
     const outer = currentContext();
-    const { scope, context } = openScope(outer, this.#label);
-    abandoned.register(this, scope, this);
-    return { scope, context, frames: outer?.frames };
+    const opened = openScope(outer, this.#options);
+    abandoned.register(this, opened.scope, this);
+    return { ...opened, frames: outer?.frames };
   }
 
   #finish(
@@ -103,10 +102,11 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
     act: (iterator: AsyncIterator<T, R, N>) => Promise<IteratorResult<T, R>>,
   ): Promise<IteratorResult<T, R>> {
     try {
-      const result = await runIn(span.context, () => {
+      const step = runIn(span.context, () => {
         this.#iterator ??= this.#source[Symbol.asyncIterator]();
         return act(this.#iterator);
       });
+      const result = await raced(span.limit, step);
       if (result.done === true) await this.#leave(span);
       return result;
     } catch (error) {
@@ -118,6 +118,7 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
   async #leave(span: Span): Promise<void> {
     this.#over = true;
     abandoned.unregister(this);
+    span.limit?.end();
     await span.scope.leave();
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock';
 import { TurnTimeoutError } from '../errors';
+import type { Limit } from '../limit';
 import type { Slot } from './slot';
 
 /**
@@ -18,6 +19,8 @@ interface Turn {
   readonly start: () => void;
   readonly reject: (reason: Error) => void;
   deadline: Timer | undefined;
+  /** Takes the turn out of its own limit's care. */
+  readonly unlimited: (() => void) | undefined;
 }
 
 /**
@@ -51,17 +54,20 @@ export class Lane {
     return this.#holder === undefined;
   }
 
-  /** Runs `work` when its turn comes. `work` returns a promise and does not throw. */
-  run<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` when its turn comes, or rejects with the limit's error where that is hit before.
+   * `work` returns a promise and does not throw.
+   */
+  run<T>(work: () => Promise<T>, limit?: Limit): Promise<T> {
     if (this.#holder === undefined) return this.#occupy(work);
     return new Promise<T>((resolve, reject) => {
       const start = (): void => resolve(this.#occupy(work));
-      this.#wait({ block: undefined, start, reject, deadline: undefined });
+      this.#wait(undefined, start, reject, limit);
     });
   }
 
   /** Resolves when `block` has the lane; it keeps it until {@link leave}. */
-  enter(block: Block): Promise<void> | undefined {
+  enter(block: Block, limit?: Limit): Promise<void> | undefined {
     if (this.#holder === undefined) {
       this.#hold(block);
       return undefined;
@@ -71,7 +77,7 @@ export class Lane {
         this.#hold(block);
         resolve();
       };
-      this.#wait({ block, start, reject, deadline: undefined });
+      this.#wait(block, start, reject, limit);
     });
   }
 
@@ -104,6 +110,7 @@ export class Lane {
   rejectWaiting(reason: () => Error): void {
     for (const turn of this.#queue.splice(0)) {
       turn.deadline?.cancel();
+      turn.unlimited?.();
       turn.reject(reason());
     }
   }
@@ -122,20 +129,40 @@ export class Lane {
     for (const turn of this.#queue) this.#setDeadline(turn);
   }
 
-  #wait(turn: Turn): void {
+  #wait(
+    block: Block | undefined,
+    start: () => void,
+    reject: (reason: Error) => void,
+    limit: Limit | undefined,
+  ): void {
+    if (limit?.hit === true) {
+      reject(limit.error('notExecuted'));
+      return;
+    }
+    const unlimited = limit?.onHit(() => {
+      this.#leaveQueue(turn, () => turn.reject(limit.error('notExecuted')));
+    });
+    const turn: Turn = { block, start, reject, deadline: undefined, unlimited };
     this.#queue.push(turn);
     if (this.block !== undefined) this.#setDeadline(turn);
   }
 
+  #leaveQueue(turn: Turn, settle: () => void): void {
+    const at = this.#queue.indexOf(turn);
+    if (at < 0) return;
+    this.#queue.splice(at, 1);
+    turn.deadline?.cancel();
+    turn.unlimited?.();
+    settle();
+    this.#noteQuiet();
+  }
+
   #setDeadline(turn: Turn): void {
     if (this.#patience === 0) return;
-    turn.deadline = this.#clock.setDeadline(() => {
-      const at = this.#queue.indexOf(turn);
-      if (at < 0) return;
-      this.#queue.splice(at, 1);
-      turn.reject(this.#turnTimeout());
-      this.#noteQuiet();
-    }, this.#patience);
+    turn.deadline = this.#clock.setDeadline(
+      () => this.#leaveQueue(turn, () => turn.reject(this.#turnTimeout())),
+      this.#patience,
+    );
   }
 
   #turnTimeout(): TurnTimeoutError {
@@ -154,6 +181,7 @@ export class Lane {
     if (turn !== undefined) {
       for (const waiting of this.#queue) waiting.deadline?.cancel();
       turn.deadline?.cancel();
+      turn.unlimited?.();
       turn.start();
     }
     this.#noteQuiet();

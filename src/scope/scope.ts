@@ -1,4 +1,5 @@
 import type { Clock } from '../clock';
+import type { Limit } from '../limit';
 import type { Pool } from '../pool/pool';
 import { Slot } from './slot';
 
@@ -12,13 +13,24 @@ import { Slot } from './slot';
  */
 export class Scope {
   readonly label: string | undefined;
+  readonly #limit: Limit | undefined;
   #parent: Scope | undefined;
   #open = true;
   #slots: Map<Pool, Slot> | undefined;
 
-  constructor(within: Scope | undefined, label: string | undefined) {
+  /** @param limit its own, inside the one around it; that one where it has none of its own. */
+  constructor(within: Scope | undefined, label: string | undefined, limit?: Limit) {
     this.label = label;
     this.#parent = Scope.nearestOpen(within);
+    this.#limit = limit ?? this.#parent?.limit;
+  }
+
+  /**
+   * What bounds the statements issued here. Late work is bounded by what is still under way; where the
+   * scope ended by its limit, by that: nothing more is run.
+   */
+  get limit(): Limit | undefined {
+    return this.#open || this.#limit?.hit === true ? this.#limit : Scope.nearestOpen(this.#parent)?.limit;
   }
 
   /** The outermost call under way that this one is part of; `undefined` when all are over. */

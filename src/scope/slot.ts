@@ -1,8 +1,17 @@
 import type { Clock } from '../clock';
+import type { Limit } from '../limit';
 import type { Owner } from '../pool/entry';
 import type { Lease } from '../pool/lease';
-import type { Pool } from '../pool/pool';
+import type { AcquireOptions, Pool } from '../pool/pool';
 import { Lane } from './lane';
+
+/** How a slot's lease is asked for. */
+export type SlotTerms = Pick<AcquireOptions, 'within' | 'hint'>;
+
+export interface SlotOptions extends SlotTerms {
+  /** A lease that is somebody else's, who gives it back. */
+  readonly pinned?: Lease;
+}
 
 /**
  * A scope's share of one database: the lease, once a statement has asked for one, and the order in
@@ -11,14 +20,15 @@ import { Lane } from './lane';
 export class Slot {
   readonly pool: Pool;
   readonly lane: Lane;
-  /** The lease is somebody else's who gives it back: `getConnection()`'s. */
   readonly #pinned: boolean;
   readonly #owner: Owner;
+  readonly #terms: SlotTerms;
   #lease: Lease | undefined;
 
-  constructor(pool: Pool, clock: Clock, owner: Owner, pinned?: Lease) {
+  constructor(pool: Pool, clock: Clock, owner: Owner, { pinned, ...terms }: SlotOptions = {}) {
     this.pool = pool;
     this.#owner = owner;
+    this.#terms = terms;
     this.lane = new Lane(clock, pool.acquireTimeout);
     this.#pinned = pinned !== undefined;
     this.#lease = pinned;
@@ -29,7 +39,7 @@ export class Slot {
   }
 
   /** The lease; taken now if there is none, or if its connection was lost. Call in one's turn only. */
-  lease(): Lease | Promise<Lease> {
+  lease(limit?: Limit): Lease | Promise<Lease> {
     const held = this.#lease;
     if (held !== undefined && (this.#pinned || held.connection.lost === undefined)) return held;
     if (held !== undefined) void held.giveBack();
@@ -39,7 +49,7 @@ export class Slot {
       this.#lease = idle;
       return idle;
     }
-    return this.pool.acquire({ owner: this.#owner }).then((lease) => {
+    return this.pool.acquire({ owner: this.#owner, limit, ...this.#terms }).then((lease) => {
       this.#lease = lease;
       return lease;
     });

@@ -1,70 +1,45 @@
-import type { Result, StatementKind } from '../driver/statement';
-import type { StatementRequest } from '../driver/statement-arguments';
 import { CommitInDoubtError, checkFunction } from '../errors';
-import { currentContext, frameFor, runIn, type Context } from '../scope/context';
-import { checkScopeOptions, openScope } from '../scope/connection-scope';
+import { raced } from '../limit';
+import { errorFields } from '../logger';
+import { retryAfter } from '../retry/retry';
+import { openScope, type OpenedScope } from '../scope/connection-scope';
+import { currentContext, runIn, type Context } from '../scope/context';
 import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
+import { checkAtomicOptions, checkNesting, modeOf, type AtomicOptions } from './atomic-options';
 import { Frame } from './frame';
-import type { Hook } from './hooks';
-import { StatementFace } from './statement-face';
+import { TransactionBlock, frameOf } from './transaction-block';
 import type { TransactionHost } from './transaction';
-
-export interface AtomicOptions {
-  /** Names the block in errors and logs. */
-  readonly label?: string;
-}
 
 /** Where a transaction runs: what tells its database apart, and the connection's slot. */
 export interface AtomicTarget {
   /** Frames of the same key nest. */
   readonly key: object;
+  /** The connection of the scope. */
   slot(scope: Scope): Slot;
+  /** A further connection, for a transaction beside the one that is open. */
+  further(scope: Scope): Slot;
 }
 
-/** The transaction block as its callback sees it; `db.query` inside the block does the same. */
-export class TransactionBlock extends StatementFace {
-  readonly #frame: Frame;
-  /** Which run of the callback this is, from 1. */
-  readonly attempt: number = 1;
+export type AtomicCallback<T> = (tx: TransactionBlock) => PromiseLike<T> | T;
 
-  constructor(frame: Frame) {
-    super();
-    this.#frame = frame;
-  }
+/** How a block ended; `unknown` where COMMIT is in doubt. */
+type Outcome = 'committed' | 'rolledBack' | 'unknown';
 
-  /** Runs `hook` once this block's writes are committed for good; never, if they are not. */
-  afterCommit(hook: Hook): void {
-    addHook(this.#frame, 'afterCommit', hook);
-  }
-
-  /** Runs `hook` once this block's writes are rolled back. */
-  afterRollback(hook: Hook): void {
-    addHook(this.#frame, 'afterRollback', hook);
-  }
-
-  protected dispatch<T>(kind: StatementKind, { statement }: StatementRequest): Promise<Result<T>> {
-    return this.#frame.run<T>(kind, statement);
-  }
+/** What one call of atomic() is about. */
+interface Call<T> {
+  readonly host: TransactionHost;
+  readonly target: AtomicTarget;
+  readonly fn: AtomicCallback<T>;
+  readonly options: AtomicOptions;
+  readonly outer: Context | undefined;
+  /** The block it is nested in. */
+  readonly parent: Frame | undefined;
+  /** A transaction is open, and this one stands beside it. */
+  readonly beside: boolean;
 }
 
-/** @throws {TransactionClosedError} where the frame is over, {@link InvalidArgumentError} for no function. */
-export function addHook(frame: Frame, kind: 'afterCommit' | 'afterRollback', hook: Hook): void {
-  checkFunction('hook', hook);
-  const refusal = frame.isOver ? frame.refusal() : undefined;
-  if (refusal !== undefined) throw refusal;
-  frame.hooks[kind](hook);
-}
-
-/** The innermost frame of `key` in a context, open or over. Frames are made here and nowhere else. */
-export function frameOf(context: Context | undefined, key: object): Frame | undefined {
-  return frameFor(context, key) as Frame | undefined;
-}
-
-/** The innermost frame of `key` that the caller is in, open or over. */
-export function currentFrame(key: object): Frame | undefined {
-  return frameOf(currentContext(), key);
-}
+const NO_OPTIONS: AtomicOptions = Object.freeze({});
 
 /**
  * Runs `fn` in a transaction, or in a savepoint where one is open already, and resolves to its
@@ -73,20 +48,64 @@ export function currentFrame(key: object): Frame | undefined {
 export async function atomic<T>(
   host: TransactionHost,
   target: AtomicTarget,
-  fn: (tx: TransactionBlock) => PromiseLike<T> | T,
-  options: AtomicOptions = {},
+  fn: AtomicCallback<T>,
+  options: AtomicOptions = NO_OPTIONS,
 ): Promise<T> {
   checkFunction('fn', fn);
-  checkScopeOptions(options);
+  if (options !== NO_OPTIONS) checkAtomicOptions(options);
   const outer = currentContext();
-  const parent = currentFrame(target.key);
-  const refusal = parent?.refusal();
+  const open = frameOf(outer, target.key);
+  const refusal = open?.refusal();
   if (refusal !== undefined) throw refusal;
-  const { scope } = openScope(outer, options.label);
-  const slot = target.slot(scope);
-  const frame = parent?.nested(scope) ?? Frame.outermost(host, scope, slot);
+  const beside = open !== undefined && options.requiresNew === true;
+  const parent = beside ? undefined : open;
+  if (parent !== undefined) checkNesting(parent, options);
+  const call: Call<T> = { host, target, fn, options, outer, parent, beside };
+  // One limit for all attempts: it begins here.
+  const opened = openScope(outer, options, 'transaction');
+  try {
+    return await attempts(call, opened);
+  } finally {
+    opened.limit?.end();
+  }
+}
+
+/** The block, run again as often as may be. */
+async function attempts<T>(call: Call<T>, opened: OpenedScope): Promise<T> {
+  const { retries = 0 } = call.options;
+  if (call.parent !== undefined || retries === 0) return runBlock(call, opened, 1);
+  const { policy } = call.host;
+  try {
+    return await runBlock(call, opened, 1);
+  } catch (error) {
+    return await retryAfter(error, policy, {
+      what: 'transaction',
+      attempt: (number) => runBlock(call, reopened(call, opened), number),
+      classOf: (reason) => policy.restartable(reason),
+      most: retries + 1,
+      limit: opened.scope.limit,
+    });
+  }
+}
+
+/** A further attempt's scope, under the same limit as the first one's. */
+function reopened<T>({ outer, options }: Call<T>, { limit }: OpenedScope): OpenedScope {
+  const { label } = options;
+  return openScope(outer, label === undefined ? {} : { label }, 'transaction', limit);
+}
+
+async function runBlock<T>(
+  { host, target, fn, options, outer, parent, beside }: Call<T>,
+  { scope }: OpenedScope,
+  attempt: number,
+): Promise<T> {
+  const { limit } = scope;
+  const slot = beside ? target.further(scope) : target.slot(scope);
+  const frame =
+    parent?.nested(scope, options.savepoint === false) ??
+    Frame.outermost(host, scope, slot, modeOf(options));
   const lane = parent?.lane ?? slot.lane;
-  const entering = lane.enter(frame);
+  const entering = lane.enter(frame, limit);
   if (entering !== undefined) {
     try {
       await entering;
@@ -97,32 +116,58 @@ export async function atomic<T>(
     }
   }
   // No `await` of nothing below: it costs a turn of its own, and this is every transaction's way.
-  const over = (outcome: Outcome): Promise<void> | undefined => {
+  const leave = (): Promise<void> | undefined => {
     frame.detach();
     lane.leave();
+    const back = beside ? slot.giveBack() : undefined;
+    return back === undefined ? scope.leave() : back.then(() => scope.leave());
+  };
+  const over = (outcome: Outcome): Promise<void> | undefined => {
     const hooks = (): Promise<void> | undefined => runIn(outer, () => frame.settleHooks(outcome));
-    const left = scope.leave();
+    const left = leave();
     return left === undefined ? hooks() : left.then(hooks);
   };
   const context: Context = { scope, frames: { key: target.key, frame, outer: outer?.frames } };
   let value: T;
   try {
-    value = await runIn(context, () => fn(new TransactionBlock(frame)));
+    const block = new TransactionBlock(host, frame, attempt);
+    if (limit === undefined) value = await runIn(context, () => fn(block));
+    else value = await raced(limit, runIn(context, async () => fn(block)));
   } catch (error) {
-    await frame.rollBack();
+    await frame.rollBack(error as Error);
     await over('rolledBack');
     throw error;
   }
   try {
     await frame.commit();
   } catch (error) {
-    await over(error instanceof CommitInDoubtError ? 'unknown' : 'rolledBack');
-    throw error;
+    if (!(error instanceof CommitInDoubtError)) {
+      await over('rolledBack');
+      throw error;
+    }
+    await leave();
+    const outcome = await runIn(outer, () => verified(host, options.verify));
+    await runIn(outer, () => frame.settleHooks(outcome));
+    if (outcome === 'committed') return value;
+    throw outcome === 'rolledBack' ? error.cause : error;
   }
   const settled = over('committed');
   if (settled !== undefined) await settled;
   return value;
 }
 
-/** How a block ended; `unknown` where COMMIT is in doubt. */
-type Outcome = 'committed' | 'rolledBack' | 'unknown';
+/** What the caller found out about a COMMIT in doubt. Never rejects. */
+async function verified(
+  { logger }: TransactionHost,
+  verify: AtomicOptions['verify'],
+): Promise<Outcome> {
+  if (verify === undefined) return 'unknown';
+  try {
+    const found: unknown = await verify();
+    if (typeof found === 'boolean') return found ? 'committed' : 'rolledBack';
+    logger.error({}, 'verify() gave neither true nor false; the COMMIT stays in doubt');
+  } catch (error) {
+    logger.error(errorFields(error), 'verify() failed; the COMMIT stays in doubt');
+  }
+  return 'unknown';
+}

@@ -1,16 +1,18 @@
-import type { Result, Statement, StatementKind } from '../driver/statement';
 import { traitsOf } from '../driver/sql-text';
+import type { Result, Statement, StatementKind } from '../driver/statement';
 import { TransactionClosedError, TransactionControlError } from '../errors';
-import { errorFields } from '../logger';
+import type { Limit } from '../limit';
 import type { OpenFrame } from '../scope/context';
 import { Lane, type Block } from '../scope/lane';
 import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { TransactionHooks } from './hooks';
-import { Transaction, type TransactionHost } from './transaction';
+import { doomedBy } from './soundness';
+import { Transaction, type TransactionHost, type TransactionMode } from './transaction';
 
 /**
- * One level of a transaction: the transaction itself, or a savepoint inside it.
+ * One level of a transaction: the transaction itself, a savepoint inside it, or a block that joins
+ * the level it stands in.
  *
  * BEGIN and SAVEPOINT are sent with the first statement, so a frame that runs none costs nothing.
  */
@@ -24,34 +26,42 @@ export class Frame implements OpenFrame, Block {
   readonly #transaction: Transaction;
   readonly #patience: number;
   readonly #children = new Set<Frame>();
+  readonly #joins: boolean;
   #state: 'open' | 'leaving' | 'closed' = 'open';
   #started = false;
   #savepoint = '';
+  /** A block that joined this one has failed, and with it this one. */
+  #spoilt: Error | undefined;
+  #aborter: AbortController | undefined;
+  #deafen: (() => void) | undefined;
 
   private constructor(
     host: TransactionHost,
     scope: Scope,
     transaction: Transaction,
     patience: number,
-    parent: Frame | undefined,
+    parent?: Frame,
+    joins = false,
   ) {
     this.#host = host;
     this.#scope = scope;
     this.#transaction = transaction;
     this.#parent = parent;
+    this.#joins = joins;
     this.label = scope.label;
     this.#patience = patience;
     this.lane = new Lane(host.clock, patience);
     this.hooks = new TransactionHooks(host.logger);
   }
 
-  static outermost(host: TransactionHost, scope: Scope, slot: Slot): Frame {
-    const transaction = new Transaction(host, slot);
-    return new Frame(host, scope, transaction, slot.pool.acquireTimeout, undefined);
+  static outermost(host: TransactionHost, scope: Scope, slot: Slot, mode: TransactionMode): Frame {
+    const transaction = new Transaction(host, slot, mode);
+    return new Frame(host, scope, transaction, slot.pool.acquireTimeout);
   }
 
-  nested(scope: Scope): Frame {
-    const frame = new Frame(this.#host, scope, this.#transaction, this.#patience, this);
+  /** @param joins without a savepoint: it fails with this one, and this one with it. */
+  nested(scope: Scope, joins: boolean): Frame {
+    const frame = new Frame(this.#host, scope, this.#transaction, this.#patience, this, joins);
     this.#children.add(frame);
     return frame;
   }
@@ -60,9 +70,36 @@ export class Frame implements OpenFrame, Block {
     return this.#state !== 'open';
   }
 
+  get isOutermost(): boolean {
+    return this.#parent === undefined;
+  }
+
+  /** How the whole transaction is begun. */
+  get mode(): TransactionMode {
+    return this.#transaction.mode;
+  }
+
+  /** What bounds the block. */
+  get limit(): Limit | undefined {
+    return this.#scope.limit;
+  }
+
+  /** Aborted when the block's limit is hit, or it is closed before its callback has ended. */
+  get signal(): AbortSignal {
+    if (this.#aborter === undefined) {
+      const aborter = (this.#aborter = new AbortController());
+      const { limit } = this;
+      if (this.#state === 'closed') aborter.abort(over(this.label));
+      else if (limit?.hit === true) aborter.abort(limit.whole);
+      else this.#deafen = limit?.onHit(() => aborter.abort(limit.whole));
+    }
+    return this.#aborter.signal;
+  }
+
   /** Why nothing more is taken in; `undefined` while it is. */
   refusal(): Error | undefined {
-    return this.isOver ? over(this.label) : this.#transaction.doomed;
+    if (this.isOver) return over(this.label);
+    return this.#spoilt === undefined ? this.#transaction.soundness.doomed : doomedBy(this.#spoilt);
   }
 
   adopt(slot: Slot): void {
@@ -70,52 +107,63 @@ export class Frame implements OpenFrame, Block {
   }
 
   /** Runs a user's statement in this frame, in its turn. */
-  run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
+  run<T>(
+    kind: StatementKind,
+    statement: Statement,
+    limit: Limit | undefined,
+  ): Promise<Result<T>> {
     const refusal = this.refusal() ?? controlRefusal(statement.sql) ?? hiddenRefusal(statement.sql);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return this.lane.run(() => this.#send<T>(kind, statement));
+    return this.lane.run(() => this.#send<T>(kind, statement, limit), limit);
   }
 
-  #send<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
-    if (this.#started && this.#transaction.sound && this.#state !== 'closed') {
-      return this.#transaction.run(kind, statement);
+  #send<T>(
+    kind: StatementKind,
+    statement: Statement,
+    limit: Limit | undefined,
+  ): Promise<Result<T>> {
+    if (this.#started && this.#transaction.soundness.certain && this.#state !== 'closed') {
+      return this.#transaction.run(kind, statement, limit);
     }
-    return this.#sendWithCare<T>(kind, statement);
+    return this.#ready(limit).then(() => this.#transaction.run<T>(kind, statement, limit));
   }
 
-  /** Brings the server to where a statement of this frame may run, then runs it. */
-  async #sendWithCare<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
-    if (this.#transaction.begun && !this.#transaction.sound) await this.#transaction.examine();
+  /** Brings the server to where a statement of this frame may run. */
+  async #ready(limit: Limit | undefined): Promise<void> {
+    const { soundness } = this.#transaction;
+    if (this.#transaction.begun && !soundness.certain) await this.#transaction.examine(limit);
     this.#refuseIfDone();
-    if (!this.#started) {
-      await this.#start();
-      this.#refuseIfDone();
-    }
-    return await this.#transaction.run<T>(kind, statement);
+    if (this.#started) return;
+    await this.#start(limit);
+    this.#refuseIfDone();
   }
 
   #refuseIfDone(): void {
     if (this.#state === 'closed') throw over(this.label);
-    const { doomed } = this.#transaction;
+    const { doomed } = this.#transaction.soundness;
     if (doomed !== undefined) throw doomed;
   }
 
-  async #start(): Promise<void> {
+  async #start(limit: Limit | undefined): Promise<void> {
     if (this.#started) return;
     if (this.#parent === undefined) {
-      await this.#transaction.begin();
+      await this.#transaction.begin(limit);
       this.#started = true;
       return;
     }
-    await this.#parent.#start();
+    await this.#parent.#start(limit);
     this.#refuseIfDone();
+    if (this.#joins) {
+      this.#started = true;
+      return;
+    }
     this.#savepoint = this.#transaction.nextSavepoint();
     // Before the answer: a block that fails meanwhile has to roll back to it.
     this.#started = true;
     try {
-      await this.#transaction.control(`SAVEPOINT ${this.#savepoint}`);
+      await this.#transaction.control(`SAVEPOINT ${this.#savepoint}`, limit);
     } catch (error) {
-      this.#transaction.doom(error as Error);
+      this.#transaction.soundness.doom(error as Error);
       throw error;
     }
   }
@@ -128,29 +176,39 @@ export class Frame implements OpenFrame, Block {
   async commit(): Promise<void> {
     if (this.#state === 'closed') throw over(this.label);
     this.#state = 'leaving';
+    const { limit } = this;
     if (!this.lane.free) await this.lane.idle();
-    if (this.#started && !this.#transaction.sound) await this.#transaction.examine();
-    const { doomed } = this.#transaction;
-    if (doomed !== undefined) {
-      await this.rollBack();
-      throw doomed;
+    if (this.#started && !this.#transaction.soundness.certain) {
+      await this.#transaction.examine(limit);
+    }
+    const failure = this.#failure(limit);
+    if (failure !== undefined) {
+      await this.rollBack(failure);
+      throw failure;
     }
     // An ancestor that failed meanwhile has closed this frame and rolls it back with its own.
     if ((this.#state as string) === 'closed') throw over(this.label);
     try {
-      if (this.#started) {
-        await (this.#parent === undefined ? this.#transaction.commit() : this.#release());
-      }
+      if (!this.#started || this.#joins) return;
+      await (this.#parent === undefined ? this.#transaction.commit(limit) : this.#release(limit));
     } finally {
       this.#state = 'closed';
     }
   }
 
-  async #release(): Promise<void> {
+  /** Why a block whose callback succeeded has failed. */
+  #failure(limit: Limit | undefined): Error | undefined {
+    const { doomed } = this.#transaction.soundness;
+    if (doomed !== undefined) return doomed;
+    if (this.#spoilt !== undefined) return doomedBy(this.#spoilt);
+    return limit?.hit === true ? limit.whole : undefined;
+  }
+
+  async #release(limit: Limit | undefined): Promise<void> {
     try {
-      await this.#transaction.control(`RELEASE SAVEPOINT ${this.#savepoint}`);
+      await this.#transaction.control(`RELEASE SAVEPOINT ${this.#savepoint}`, limit);
     } catch (error) {
-      await this.rollBack();
+      await this.rollBack(error as Error);
       throw error;
     }
   }
@@ -159,44 +217,45 @@ export class Frame implements OpenFrame, Block {
    * The block failed: closes it and everything inside it at once, waits only for the statement on
    * the wire, then rolls back. Never rejects: the block's own error is the one that counts.
    */
-  async rollBack(): Promise<void> {
+  async rollBack(reason: Error): Promise<void> {
     const closedFromOutside = this.#state === 'closed';
     this.#close();
     await this.#transaction.settled();
     if (closedFromOutside) return;
+    const { limit } = this;
     if (this.#parent === undefined) {
-      await this.#transaction.rollBack();
-      return;
-    }
-    if (!this.#started) return;
-    if (this.#transaction.doomed !== undefined) return;
-    try {
-      await this.#transaction.control(`ROLLBACK TO SAVEPOINT ${this.#savepoint}`);
-    } catch (error) {
-      this.#transaction.doom(error as Error);
-      this.#host.logger.warn(errorFields(error), 'ROLLBACK TO SAVEPOINT failed');
+      await this.#transaction.rollBack(limit);
+    } else if (this.#joins) {
+      this.#parent.#spoilt ??= reason;
+    } else if (this.#started && this.#transaction.soundness.doomed === undefined) {
+      await this.#transaction.rollBackTo(this.#savepoint, limit);
     }
   }
 
   /** Runs the hooks, or hands them to the frame outside, once the frame is over. */
   settleHooks(outcome: 'committed' | 'rolledBack' | 'unknown'): Promise<void> | undefined {
-    if (outcome === 'unknown' || this.#transaction.endedBehindOurBack) {
+    if (outcome === 'unknown' || this.#transaction.soundness.endedBehindOurBack) {
       this.hooks.forget();
       return undefined;
     }
-    if (outcome === 'rolledBack') return this.hooks.rolledBack();
-    if (this.#parent === undefined) return this.hooks.committed();
-    this.hooks.moveTo(this.#parent.hooks);
-    return undefined;
+    const parent = this.#parent;
+    // What joined its parent fails or succeeds with it.
+    if (parent !== undefined && (outcome === 'committed' || this.#joins)) {
+      this.hooks.moveTo(parent.hooks);
+      return undefined;
+    }
+    return outcome === 'committed' ? this.hooks.committed() : this.hooks.rolledBack();
   }
 
   detach(): void {
     const parent = this.#parent;
     if (parent !== undefined) parent.#children.delete(this);
+    this.#deafen?.();
   }
 
   #close(): void {
     this.#state = 'closed';
+    this.#aborter?.abort(over(this.label));
     this.lane.rejectWaiting(() => over(this.label));
     for (const child of this.#children) child.#close();
   }

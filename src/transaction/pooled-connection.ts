@@ -1,11 +1,16 @@
 import type { Result, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
 import { LeaseReleasedError } from '../errors';
+import { runWithin } from '../pool/cut-off';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
 import { Slot } from '../scope/slot';
-import { atomic, currentFrame, type AtomicOptions, type TransactionBlock } from './atomic';
+import { atomic, type AtomicCallback, type AtomicTarget } from './atomic';
+import type { AtomicOptions } from './atomic-options';
+import { furtherSlot } from './further-slot';
 import { StatementFace } from './statement-face';
+import { underLimit } from './statement-limit';
+import { currentFrame, runInFrame } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
 const DONE = Promise.resolve();
@@ -29,7 +34,7 @@ export class PooledConnection extends StatementFace {
   #blocks = 0;
 
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
-    super();
+    super(host);
     this.#lease = lease;
     this.#pool = pool;
     abandoned.register(this, lease, this);
@@ -59,13 +64,15 @@ export class PooledConnection extends StatementFace {
   }
 
   /** As {@link RetryingPooledDatabase.atomic}, on this connection. Only its own calls take part. */
-  async atomic<T>(
-    fn: (tx: TransactionBlock) => PromiseLike<T> | T,
-    options?: AtomicOptions,
-  ): Promise<T> {
+  async atomic<T>(fn: AtomicCallback<T>, options?: AtomicOptions): Promise<T> {
     this.#refuseIfReleased();
+    const target: AtomicTarget = {
+      key: this.#slot,
+      slot: () => this.#slot,
+      further: (scope) => furtherSlot(this.#pool, this.#host.clock, scope),
+    };
     try {
-      return await atomic(this.#host, { key: this.#slot, slot: () => this.#slot }, fn, options);
+      return await atomic(this.#host, target, fn, options);
     } finally {
       // Keeps this object, and with it the lease, from being collected while the block runs.
       this.#blocks++;
@@ -94,11 +101,18 @@ export class PooledConnection extends StatementFace {
     await this.release();
   }
 
-  protected dispatch<T>(kind: StatementKind, { statement }: StatementRequest): Promise<Result<T>> {
+  protected dispatch<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
     this.#refuseIfReleased();
     const frame = currentFrame(this.#slot);
-    if (frame !== undefined) return frame.run<T>(kind, statement);
-    return this.#slot.lane.run(() => this.#lease.run<T>(kind, statement));
+    if (frame !== undefined) return runInFrame<T>(frame, this.#host, kind, request);
+    const { statement } = request;
+    // The connection is outside all scopes, and so outside their limits.
+    return underLimit(request, undefined, this.#host, (limit) =>
+      this.#slot.lane.run(
+        () => runWithin(limit, this.#lease, () => this.#lease.run<T>(kind, statement)),
+        limit,
+      ),
+    );
   }
 
   #giveBack(): Promise<void> {
@@ -110,7 +124,7 @@ export class PooledConnection extends StatementFace {
 
   /** The order of this connection's statements; made with the first of them. */
   get #slot(): Slot {
-    return (this.#ownSlot ??= new Slot(this.#pool, this.#host.clock, {}, this.#lease));
+    return (this.#ownSlot ??= new Slot(this.#pool, this.#host.clock, {}, { pinned: this.#lease }));
   }
 
   #refuseIfReleased(): void {

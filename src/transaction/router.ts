@@ -1,14 +1,18 @@
 import type { Result, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
-import { errorFields } from '../logger';
+import { traitsOf } from '../driver/sql-text';
+import type { Limit } from '../limit';
+import { runWithin } from '../pool/cut-off';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
 import type { Failure } from '../retry/policy';
-import { retryAfter, type RetryHooks } from '../retry/retry';
+import { retryAfter } from '../retry/retry';
 import { currentContext } from '../scope/context';
 import type { Slot } from '../scope/slot';
-import { frameOf } from './atomic';
 import { controlRefusal } from './frame';
+import { StatementFace } from './statement-face';
+import { underLimit } from './statement-limit';
+import { frameOf, runInFrame } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
 /**
@@ -16,11 +20,19 @@ import type { TransactionHost } from './transaction';
  * this statement alone.
  */
 interface Holder {
-  take(): Lease | Promise<Lease>;
+  take(limit: Limit | undefined): Lease | Promise<Lease>;
   /** After an error that leaves the connection unusable. */
   discard(lease: Lease, reason: Error): void;
   /** After the statement, otherwise. */
   done(lease: Lease): Promise<void> | undefined;
+}
+
+/** A statement on its way. */
+interface Errand {
+  readonly kind: StatementKind;
+  readonly request: StatementRequest;
+  readonly holder: Holder;
+  readonly limit: Limit | undefined;
 }
 
 /**
@@ -29,64 +41,82 @@ interface Holder {
  *
  * This is the path of every statement: without an error it costs one promise beside the driver's.
  */
-export class StatementRouter {
+export class StatementRouter extends StatementFace {
   readonly #pool: Pool;
   readonly #host: TransactionHost;
   readonly #alone: Holder;
 
   constructor(pool: Pool, host: TransactionHost) {
+    super(host);
     this.#pool = pool;
     this.#host = host;
     this.#alone = {
-      take: () => pool.tryAcquire() ?? pool.acquire(),
+      take: (limit) => pool.tryAcquire() ?? pool.acquire({ limit }),
       discard: (lease, reason) => lease.discard(reason),
       done: (lease) => lease.giveBack(),
     };
   }
 
-  run<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
+  protected dispatch<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
     const context = currentContext();
     const frame = frameOf(context, this.#pool);
-    if (frame !== undefined) return frame.run<T>(kind, request.statement);
+    if (frame !== undefined) return runInFrame<T>(frame, this.#host, kind, request);
     const refusal = controlRefusal(request.statement.sql);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const root = context?.scope?.root();
-    if (root === undefined) return this.#attempt(kind, request, this.#alone);
-    const slot = root.slotFor(this.#pool, this.#host.clock);
-    return slot.lane.run(() => this.#attempt<T>(kind, request, holderOf(slot)));
+    this.#host.policy.noteCall();
+    const scope = context?.scope;
+    const root = scope?.root();
+    return underLimit(request, scope?.limit, this.#host, (limit) => {
+      if (root === undefined) {
+        return this.#attempt<T>({ kind, request, holder: this.#alone, limit });
+      }
+      const slot = root.slotFor(this.#pool, this.#host.clock);
+      const errand: Errand = { kind, request, holder: holderOf(slot), limit };
+      return slot.lane.run(() => this.#attempt<T>(errand), limit);
+    });
   }
 
   /** The first attempt, and all others if it fails. */
-  #attempt<T>(kind: StatementKind, request: StatementRequest, holder: Holder): Promise<Result<T>> {
-    const taken = holder.take();
+  #attempt<T>(errand: Errand): Promise<Result<T>> {
+    const { holder, limit } = errand;
+    if (limit?.hit === true) return Promise.reject(limit.error('notExecuted'));
+    const taken = holder.take(limit);
     const failed = (error: unknown, failure: Failure): Promise<Result<T>> =>
-      this.#again(error, failure, kind, request, holder);
-    if (!(taken instanceof Promise)) return this.#on(taken, kind, request, holder, failed);
+      this.#again<T>(error, failure, errand);
+    if (!(taken instanceof Promise)) return this.#on<T>(taken, errand, failed);
     return taken.then(
-      (lease) => this.#on<T>(lease, kind, request, holder, failed),
-      (error: unknown) => failed(error, { idempotent: request.idempotent, sent: false }),
+      (lease) => this.#on<T>(lease, errand, failed),
+      (error: unknown) => failed(error, { idempotent: this.#isIdempotent(errand), sent: false }),
     );
   }
 
   #on<T>(
     lease: Lease,
-    kind: StatementKind,
-    { statement, idempotent }: StatementRequest,
-    holder: Holder,
+    errand: Errand,
     failed: (error: unknown, failure: Failure) => Promise<Result<T>>,
   ): Promise<Result<T>> {
+    const { kind, request, holder, limit } = errand;
     const { connection } = lease;
     const before = connection.sentBytes;
     const pristine = !connection.dirty && this.#pool.plainSessions;
-    return connection.run<T>(kind, statement).then(
+    const { statement } = request;
+    const running =
+      limit === undefined
+        ? connection.run<T>(kind, statement)
+        : runWithin(limit, lease, () => connection.run<T>(kind, statement));
+    return running.then(
       (result) => {
         const done = holder.done(lease);
         return done === undefined ? result : done.then(() => result);
       },
       async (error: unknown) => {
         const sent = connection.sentBytes > before;
-        const failure: Failure = { idempotent, sent, pristine, flavour: connection.flavour };
-        if (this.#host.policy.spoils(error, failure)) holder.discard(lease, error as Error);
+        const { flavour } = connection;
+        const idempotent = this.#isIdempotent(errand);
+        const failure: Failure = { idempotent, sent, pristine, flavour };
+        const { policy } = this.#host;
+        if (policy.condemnsServer(error, failure)) this.#pool.evictOlder(lease);
+        if (policy.spoils(error, failure)) holder.discard(lease, error as Error);
         else await holder.done(lease);
         return failed(error, failure);
       },
@@ -94,38 +124,38 @@ export class StatementRouter {
   }
 
   /** After a first attempt that failed. */
-  #again<T>(
-    error: unknown,
-    failure: Failure,
-    kind: StatementKind,
-    request: StatementRequest,
-    holder: Holder,
-  ): Promise<Result<T>> {
-    const { policy, logger } = this.#host;
+  #again<T>(error: unknown, failure: Failure, errand: Errand): Promise<Result<T>> {
+    const { policy } = this.#host;
+    const { holder, limit, request } = errand;
     let last = failure;
-    const hooks: RetryHooks = {
-      retry: (reason) => policy.retryable(reason, last) !== undefined,
-      repeated: (reason, attempt) => {
-        const found = policy.retryable(reason, last)?.name;
-        logger.warn({ class: found, attempt, ...errorFields(reason) }, 'statement repeated');
+    const idempotent = this.#isIdempotent(errand);
+    return retryAfter(error, policy, {
+      what: 'statement',
+      classOf: (reason) => policy.retryable(reason, last),
+      attempt: async () => {
+        last = { idempotent, sent: false };
+        const lease = await holder.take(limit);
+        return this.#on<T>(lease, errand, (reason, facts) => {
+          last = facts;
+          throw reason;
+        });
       },
-    };
-    const attempt = async (): Promise<Result<T>> => {
-      last = { idempotent: request.idempotent, sent: false };
-      const lease = await holder.take();
-      return this.#on<T>(lease, kind, request, holder, (reason, facts) => {
-        last = facts;
-        throw reason;
-      });
-    };
-    return retryAfter(error, attempt, policy, hooks);
+      most: request.retries === undefined ? undefined : request.retries + 1,
+      limit,
+    });
+  }
+
+  #isIdempotent({ request }: Errand): boolean {
+    const { idempotent, statement } = request;
+    if (idempotent !== undefined) return idempotent;
+    return this.#host.policy.assumeReadsIdempotent && traitsOf(statement.sql).read;
   }
 }
 
 /** The scope keeps the lease; only a spoilt one leaves it. */
 function holderOf(slot: Slot): Holder {
   return {
-    take: () => slot.lease(),
+    take: (limit) => slot.lease(limit),
     discard: (_, reason) => slot.discard(reason),
     done: () => undefined,
   };

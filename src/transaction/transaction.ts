@@ -1,74 +1,60 @@
 import type { Clock } from '../clock';
-import { classify, wasAnswered } from '../driver/classify';
-import { COMMIT_UNDECIDED } from '../driver/error-table';
+import { wasAnswered } from '../driver/classify';
+import { COMMIT_UNDECIDED, type ErrorClass } from '../driver/error-table';
 import { traitsOf } from '../driver/sql-text';
 import type { Result, Statement, StatementKind } from '../driver/statement';
-import {
-  BoomerangError,
-  CommitInDoubtError,
-  ImplicitCommitError,
-  TransactionDoomedError,
-  TransactionOpenError,
-} from '../errors';
+import { CommitInDoubtError, TransactionOpenError } from '../errors';
+import type { Limit } from '../limit';
 import { errorFields, type Logger } from '../logger';
+import { bounded } from '../pool/bounded';
+import { runWithin } from '../pool/cut-off';
 import type { Lease } from '../pool/lease';
 import type { RetryPolicy } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import type { Slot } from '../scope/slot';
+import { Soundness } from './soundness';
 
 /** What transactions of one database need of it. */
 export interface TransactionHost {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
+  /** The longest time of a statement that has none of its own, in ms; 0 is no limit. */
+  readonly timeout: number;
+  /** Whether values may be given by name where a statement does not say. */
+  readonly namedPlaceholders: boolean;
 }
+
+/** How a transaction is begun. */
+export interface TransactionMode {
+  readonly isolationLevel?: string | undefined;
+  readonly readOnly?: boolean | undefined;
+}
+
+/** How long ROLLBACK may take where the transaction's own time is up, in ms. */
+const LATE_ROLLBACK = 500;
 
 /**
  * A transaction on the server: its connection, whether it was begun, and whether it can still be
  * committed. Its frames decide when; callers have the turn on the connection.
  */
 export class Transaction {
+  readonly mode: TransactionMode;
+  readonly soundness = new Soundness();
   readonly #host: TransactionHost;
   readonly #slot: Slot;
   #lease: Lease | undefined;
   #beginning: Promise<void> | undefined;
   #savepoints = 0;
-  #doom: Error | undefined;
-  /** The last refused statement; while set, the server may have ended the transaction with it. */
-  #suspicion: Error | undefined;
-  /** The refused statement was of a kind that commits before it runs, as DDL does. */
-  #mayHaveCommitted = false;
-  #endedBehindOurBack = false;
 
-  constructor(host: TransactionHost, slot: Slot) {
+  constructor(host: TransactionHost, slot: Slot, mode: TransactionMode) {
     this.#host = host;
     this.#slot = slot;
+    this.mode = mode;
   }
 
   get begun(): boolean {
     return this.#lease !== undefined;
-  }
-
-  /** True while a statement can go straight to the server. */
-  get sound(): boolean {
-    return this.#doom === undefined && this.#suspicion === undefined;
-  }
-
-  /** The error of any further statement, once the transaction can only be rolled back. */
-  get doomed(): TransactionDoomedError | undefined {
-    if (this.#doom === undefined) return undefined;
-    const reason =
-      this.#doom instanceof BoomerangError ? this.#doom.name : classify(this.#doom).name;
-    return new TransactionDoomedError(
-      `This transaction cannot go on after '${reason}'; nothing more is run in it. ` +
-        'Let the error leave the outermost atomic() and run that again.',
-      { cause: this.#doom },
-    );
-  }
-
-  /** A statement has ended it on the server: what came before is committed, or was rolled back. */
-  get endedBehindOurBack(): boolean {
-    return this.#endedBehindOurBack;
   }
 
   /** A name used once per transaction: depth would repeat a name that a failed block left behind. */
@@ -78,27 +64,26 @@ export class Transaction {
   }
 
   /** Takes the connection and sends BEGIN. Nothing of the user's has run, so both are retried. */
-  begin(): Promise<void> {
-    this.#beginning = this.#begin();
+  begin(limit: Limit | undefined): Promise<void> {
+    this.#beginning = this.#begin(limit);
     return this.#beginning;
   }
 
-  async #begin(): Promise<void> {
-    const { policy, logger } = this.#host;
+  async #begin(limit: Limit | undefined): Promise<void> {
+    const { policy } = this.#host;
+    policy.noteCall();
+    const attempt = (): Promise<void> => this.#beginOnce(limit);
     try {
-      await this.#beginOnce();
+      await attempt();
     } catch (failure) {
-      await retryAfter(failure, () => this.#beginOnce(), policy, {
-        retry: (error) => policy.retryable(error, { idempotent: true }) !== undefined,
-        repeated: (error, attempt) => {
-          logger.warn({ attempt, ...errorFields(error) }, 'BEGIN is repeated');
-        },
-      });
+      const classOf = (error: unknown): ErrorClass | undefined =>
+        policy.retryable(error, { idempotent: true });
+      await retryAfter(failure, policy, { what: 'BEGIN', attempt, classOf, limit });
     }
   }
 
-  async #beginOnce(): Promise<void> {
-    const taken = this.#slot.lease();
+  async #beginOnce(limit: Limit | undefined): Promise<void> {
+    const taken = this.#slot.lease(limit);
     const lease = taken instanceof Promise ? await taken : taken;
     if (lease.connection.inTransaction) {
       throw new TransactionOpenError(
@@ -106,8 +91,15 @@ export class Transaction {
           'End it with commit() or rollback() before atomic().',
       );
     }
+    const { isolationLevel, readOnly } = this.mode;
+    const control = (sql: string): Promise<unknown> =>
+      runWithin(limit, lease, () => lease.run('query', { sql, tidy: true }));
     try {
-      await lease.run('query', { sql: 'BEGIN' });
+      // Holds for the one transaction that follows, and leaves the session as it was.
+      if (isolationLevel !== undefined) {
+        await control(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`);
+      }
+      await control(readOnly === true ? 'START TRANSACTION READ ONLY' : 'BEGIN');
       this.#lease = lease;
     } catch (error) {
       // Whether it was begun is not known, and another connection serves as well.
@@ -117,70 +109,78 @@ export class Transaction {
   }
 
   /** Runs a user's statement. The transaction is begun and sound. */
-  run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
+  run<T>(
+    kind: StatementKind,
+    statement: Statement,
+    limit: Limit | undefined,
+  ): Promise<Result<T>> {
     const lease = this.#begunLease();
-    return lease.run<T>(kind, statement).then(
+    return runWithin(limit, lease, () => lease.run<T>(kind, statement)).then(
       (result) => {
-        if (!lease.connection.inTransaction) throw this.#implicitCommit();
+        if (!lease.connection.inTransaction) throw this.soundness.implicitCommit();
         // Rows come without the status flag, and ANALYZE TABLE and its like commit and answer with rows.
         if (Array.isArray(result[0]) && !traitsOf(statement.sql).plainDml) {
-          return this.#verified(result);
+          return this.#verified(result, limit);
         }
         return result;
       },
       (error: unknown) => {
-        this.#noteFailure(error as Error, statement.sql);
+        this.soundness.noteFailure(error as Error, statement.sql, lease.connection);
+        this.#condemn(error, lease);
         throw error;
       },
     );
   }
 
+  /** A transaction that is run again must not meet the same server. */
+  #condemn(error: unknown, lease: Lease): void {
+    const { connection } = lease;
+    const { pool } = this.#slot;
+    const pristine = this.mode.readOnly !== true && !connection.dirty && pool.plainSessions;
+    const circumstances = { flavour: connection.flavour, pristine };
+    if (this.#host.policy.condemnsServer(error, circumstances)) pool.evictOlder(lease);
+  }
+
   /** The result, once the server has said that the transaction is still open. */
-  async #verified<T>(result: Result<T>): Promise<Result<T>> {
-    if (!(await this.#isOpen())) throw this.#implicitCommit();
+  async #verified<T>(result: Result<T>, limit: Limit | undefined): Promise<Result<T>> {
+    if (!(await this.#isOpen(limit))) throw this.soundness.implicitCommit();
     return result;
   }
 
   /** Asks the server by the status flag of a statement that does nothing. */
-  async #isOpen(): Promise<boolean> {
-    const lease = this.#begunLease();
-    await lease.run('query', { sql: 'DO 0' });
-    return lease.connection.inTransaction;
+  async #isOpen(limit: Limit | undefined): Promise<boolean> {
+    await this.control('DO 0', limit);
+    return this.#begunLease().connection.inTransaction;
   }
 
-  /** Runs a statement of our own: SAVEPOINT, RELEASE, ROLLBACK TO. */
-  async control(sql: string): Promise<void> {
-    await this.#begunLease().run('query', { sql });
+  /** Runs a statement of our own: SAVEPOINT, RELEASE. */
+  async control(sql: string, limit: Limit | undefined): Promise<void> {
+    const lease = this.#begunLease();
+    await runWithin(limit, lease, () => lease.run('query', { sql }));
   }
 
   /** After a refused statement: asks the server whether the transaction is still open. */
-  async examine(): Promise<void> {
-    const suspicion = this.#suspicion;
-    if (suspicion === undefined || this.#doom !== undefined) return;
-    try {
-      if (!(await this.#isOpen())) {
-        this.#doom = suspicion;
-        this.#endedBehindOurBack = this.#mayHaveCommitted;
-      }
-    } catch (error) {
-      this.#doom = error as Error;
-    }
-    this.#suspicion = undefined;
-    this.#mayHaveCommitted = false;
-  }
-
-  doom(reason: Error): void {
-    this.#doom ??= reason;
+  examine(limit: Limit | undefined): Promise<void> {
+    return this.soundness.examine(() => this.#isOpen(limit));
   }
 
   /**
+   * Sends COMMIT. At the limit's deadline the connection is closed, and nothing is known any more; a
+   * signal that is aborted by then is not heard.
+   *
    * @throws {CommitInDoubtError} where the answer is not known.
    * @throws the driver's error where it is certain that nothing was committed.
    */
-  async commit(): Promise<void> {
+  async commit(limit: Limit | undefined): Promise<void> {
     const lease = this.#begunLease();
     const { connection } = lease;
     const before = connection.sentBytes;
+    const { clock } = this.#host;
+    const close = (): void => connection.destroy(new Error('closed: COMMIT was not answered in time'));
+    const deadline =
+      limit === undefined || limit.deadline === Infinity
+        ? undefined
+        : clock.setDeadline(close, Math.max(0, limit.deadline - clock.now()));
     try {
       await lease.run('query', { sql: 'COMMIT' });
     } catch (error) {
@@ -194,27 +194,42 @@ export class Transaction {
           'It is not repeated; look for its effects in the tables before you run it again.',
         { cause: error },
       );
+    } finally {
+      deadline?.cancel();
     }
   }
 
   /** Rolls back, if anything was begun. Call when {@link settled}. Never rejects. A connection that fails at it is closed. */
-  async rollBack(): Promise<void> {
+  async rollBack(limit: Limit | undefined): Promise<void> {
     const lease = this.#lease;
     // A connection that its borrower gave back was rolled back on return.
     if (lease === undefined || lease.released) return;
     try {
       if (lease.connection.lost !== undefined) throw lease.connection.lost;
-      if (this.#mayHaveCommitted) await this.examine();
-      if (this.#endedBehindOurBack) {
-        this.#host.logger.error(
-          {},
-          'a statement ended the transaction: what came before it may be committed',
-        );
-      }
-      await lease.run('query', { sql: 'ROLLBACK' });
+      await this.#inTime(limit, async () => {
+        if (this.soundness.mayHaveCommitted) await this.examine(undefined);
+        if (this.soundness.endedBehindOurBack) {
+          this.#host.logger.error(
+            {},
+            'a statement ended the transaction: what came before it may be committed',
+          );
+        }
+        await lease.run('query', { sql: 'ROLLBACK' });
+      });
     } catch (error) {
       this.#slot.discard(error as Error);
       this.#host.logger.warn(errorFields(error), 'ROLLBACK failed; the connection is closed');
+    }
+  }
+
+  /** Undoes a savepoint's block. A failure dooms the transaction. Never rejects. */
+  async rollBackTo(savepoint: string, limit: Limit | undefined): Promise<void> {
+    try {
+      const sql = `ROLLBACK TO SAVEPOINT ${savepoint}`;
+      await this.#inTime(limit, () => this.#begunLease().run('query', { sql }));
+    } catch (error) {
+      this.soundness.doom(error as Error);
+      this.#host.logger.warn(errorFields(error), 'ROLLBACK TO SAVEPOINT failed');
     }
   }
 
@@ -224,29 +239,14 @@ export class Transaction {
     if (this.#lease?.released === false) await this.#lease.connection.drained();
   }
 
+  /** The server rolls back by itself once the connection is closed. */
+  #inTime<T>(limit: Limit | undefined, work: () => Promise<T>): Promise<T> {
+    const within = limit?.hit === true ? LATE_ROLLBACK : this.#slot.pool.answerTimeout;
+    return bounded(this.#host.clock, this.#begunLease().connection, within, work);
+  }
+
   #begunLease(): Lease {
     if (this.#lease === undefined) throw new Error('the transaction was not begun');
     return this.#lease;
-  }
-
-  #noteFailure(error: Error, sql: string): void {
-    if (error instanceof BoomerangError) return;
-    const flavour = this.#lease?.connection.flavour;
-    if (!wasAnswered(error) || classify(error, { flavour }).transaction === 'gone') {
-      this.#doom ??= error;
-    } else {
-      this.#suspicion = error;
-      this.#mayHaveCommitted ||= !traitsOf(sql).plainDml;
-    }
-  }
-
-  #implicitCommit(): ImplicitCommitError {
-    const error = new ImplicitCommitError(
-      'This statement ended the transaction on the server (as DDL and LOCK TABLES do): what came ' +
-        'before it is committed, or rolled back where a procedure did that. Run it outside atomic().',
-    );
-    this.#doom ??= error;
-    this.#endedBehindOurBack = true;
-    return error;
   }
 }

@@ -283,12 +283,17 @@ describe('what the returned value decides', () => {
     expect(() => releaseConnection(options as never)).toThrow(/options/);
   });
 
-  it.each([{ retries: 1 }, { timeout: 5 }, { label: 3 }])(
-    '%j is refused, not ignored',
-    (options) => {
-      expect(() => releaseConnection(options as never)).toThrow(/options|label/);
-    },
-  );
+  it.each([
+    [{ attempts: 1 }, /attempts/],
+    [{ retries: 1 }, /idempotent: true/],
+    [{ retries: -1, idempotent: true }, /'retries'/],
+    [{ idempotent: 1 }, /'idempotent'/],
+    [{ timeout: '5' }, /'timeout'/],
+    [{ signal: {} }, /'signal'/],
+    [{ label: 3 }, /'label'/],
+  ])('%j is refused, not ignored', (options, rule) => {
+    expect(() => releaseConnection(options as never)).toThrow(rule);
+  });
 });
 
 describe('auditReleases', () => {

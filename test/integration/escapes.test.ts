@@ -221,7 +221,8 @@ onEachServer((bench) => {
   });
 
   it.each([
-    () => connectionScope(async () => 1, { timeout: 5 } as never),
+    () => connectionScope(async () => 1, { timeout: '5' } as never),
+    () => connectionScope(async () => 1, { within: 5 } as never),
     () => connectionScope(async () => 1, null as never),
     () => db.atomic(async () => 1, { label: 5 } as never),
     () => db.atomic(async () => 1, null as never),

@@ -93,7 +93,9 @@ onEachServer((bench) => {
 
   it.each([
     ['a text that is no string', [3]],
-    ['an option that is not carried out', ['SELECT 1', [], { timeout: 5 }]],
+    ['an option that is not carried out', ['SELECT 1', [], { infileStreamFactory: 5 }]],
+    ['a timeout that is none', ['SELECT 1', [], { timeout: '5' }]],
+    ['values by name where nobody switched that on', ['SELECT :id', { id: 1 }]],
     ['an unknown property', [{ sql: 'SELECT 1', value: [] }]],
     ['idempotent that is no boolean', ['SELECT 1', [], { idempotent: 'yes' }]],
   ])('%s: InvalidArgumentError', async (_, args) => {
@@ -113,7 +115,10 @@ onEachServer((bench) => {
       async () => db.withoutScope(none),
       () => connectionScope(none),
       () => db.end({ deadline: -1 }),
-      () => db.atomic(async () => 1, { retries: 3 } as never),
+      () => db.atomic(async () => 1, { retries: -3 }),
+      () => db.atomic(async () => 1, { isolationLevel: 'SNAPSHOT' } as never),
+      () => db.atomic(async () => 1, { attempts: 3 } as never),
+      () => db.atomic(async () => 1, { verify: true } as never),
     ]) {
       expect(await failure(call())).toBeInstanceOf(InvalidArgumentError);
     }

@@ -35,6 +35,7 @@ function closedState(): Error {
  */
 export class FakeConnection implements Connection {
   readonly flavour: Flavour;
+  readonly address = undefined;
   inTransaction = false;
   dirty = false;
   schemaChanged = false;
@@ -59,9 +60,11 @@ export class FakeConnection implements Connection {
     this.#server = server;
   }
 
-  run<T>(_kind: StatementKind, { sql }: Statement): Promise<Result<T>> {
+  run<T>(_kind: StatementKind, { sql, tidy = false }: Statement): Promise<Result<T>> {
     return this.#command(sql, (rows) => {
+      const { dirty } = this;
       this.#simulate(sql);
+      if (tidy) this.dirty = dirty;
       return [(rows ?? (/^SELECT/i.test(sql) ? [] : { affectedRows: 0 })) as T, []];
     });
   }

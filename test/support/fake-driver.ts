@@ -131,7 +131,11 @@ export class FakeDriver implements Driver, FakeServer {
       line.times--;
       return reply;
     }
-    return text === 'SELECT @@wait_timeout' ? { rows: [[this.#waitTimeout]] } : {};
+    if (text.startsWith('SELECT @@wait_timeout')) {
+      const identity = ['fake', 3306, 1];
+      return { rows: [[this.#waitTimeout, connection.threadId, 16_777_216, ...identity]] };
+    }
+    return text.startsWith('SHOW GLOBAL STATUS') ? { rows: [['Uptime', 1000]] } : {};
   }
 
   closed(_connection: FakeConnection): void {

@@ -1,17 +1,17 @@
-import { requestOf, type StatementObject } from '../../src/driver/statement-arguments';
+import type {
+  StatementObject,
+  StatementOptions,
+  StatementValues,
+} from '../../src/driver/statement-arguments';
 import type { Result } from '../../src/driver/statement';
 import { resolveOptions, type DatabaseOptions } from '../../src/options';
 import type { Lease } from '../../src/pool/lease';
 import { Pool } from '../../src/pool/pool';
 import { RetryPolicy } from '../../src/retry/policy';
-import { invoke } from '../../src/scope/connection-scope';
-import {
-  addHook,
-  atomic,
-  currentFrame,
-  type AtomicTarget,
-  type TransactionBlock,
-} from '../../src/transaction/atomic';
+import { atomic, type AtomicCallback, type AtomicTarget } from '../../src/transaction/atomic';
+import type { AtomicOptions } from '../../src/transaction/atomic-options';
+import { furtherSlot } from '../../src/transaction/further-slot';
+import { addHook, currentFrame } from '../../src/transaction/transaction-block';
 import { PooledConnection } from '../../src/transaction/pooled-connection';
 import { StatementRouter } from '../../src/transaction/router';
 import type { TransactionHost } from '../../src/transaction/transaction';
@@ -57,12 +57,14 @@ export class FakeDatabase {
     const resolved = resolveOptions({ ...quiet, ...options });
     this.driver = new FakeDriver(this.clock, server);
     this.pool = new Pool(this.driver, resolved, this.clock, this.logger);
-    const policy = new RetryPolicy(resolved.retry, this.clock);
-    this.host = { clock: this.clock, logger: this.logger, policy };
+    const { clock, logger, pool } = this;
+    const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger);
+    this.host = { clock, logger, policy, ...resolved.statement };
     this.#router = new StatementRouter(this.pool, this.host);
     this.#target = {
       key: this.pool,
-      slot: (scope) => (scope.root() ?? scope).slotFor(this.pool, this.clock),
+      slot: (scope) => (scope.root() ?? scope).slotFor(pool, clock),
+      further: (scope) => furtherSlot(pool, clock, scope),
     };
   }
 
@@ -72,12 +74,17 @@ export class FakeDatabase {
     return [total, active, idle, waiting];
   }
 
-  query<T>(sql: string | StatementObject, values?: readonly unknown[]): Promise<Result<T>> {
-    return invoke(() => this.#router.run<T>('query', requestOf(sql, values)));
+  query<T>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    return this.#router.query<T>(sql, values, options);
   }
 
-  atomic<T>(fn: (tx: TransactionBlock) => PromiseLike<T> | T, label?: string): Promise<T> {
-    return atomic(this.host, this.#target, fn, label === undefined ? {} : { label });
+  atomic<T>(fn: AtomicCallback<T>, options: string | AtomicOptions = {}): Promise<T> {
+    const given = typeof options === 'string' ? { label: options } : options;
+    return atomic(this.host, this.#target, fn, given);
   }
 
   /** Registers a hook on the open frame. */

@@ -66,7 +66,7 @@ export class Refused {
   }
 
   // @ts-expect-error an option that is not carried out
-  @releaseConnection({ retries: 3 })
+  @releaseConnection({ attempts: 3 })
   async retried(): Promise<void> {}
 
   // @ts-expect-error a field is no method
@@ -90,8 +90,8 @@ export async function results(): Promise<void> {
   expectTrue<Equal<typeof header, Result<ResultHeader>>>();
   // @ts-expect-error a bare value where parameters belong
   await db.query('SELECT ?', 1);
-  // @ts-expect-error statement time limits are not carried out yet, and never silently ignored
-  await db.query('SELECT 1', [], { timeout: 5 });
+  // @ts-expect-error an option that does not exist
+  await db.query('SELECT 1', [], { limit: 5 });
   const value = await db.atomic(async (tx) => {
     await tx.query('DO 0');
     return 7;

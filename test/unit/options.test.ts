@@ -161,8 +161,6 @@ describe('options that are never silently ignored', () => {
     ['resetOnRelease', true, /"dirty", "always", "never"/],
     ['resetOnRelease', false, /"dirty", "always", "never"/],
     ['stream', () => {}, /owns its sockets/],
-    ['namedPlaceholders', true, /not carried out/],
-    ['timeout', 1000, /not carried out/],
     ['debug', true, /prints packets/],
   ])('%s: %p is refused with the reason', (name, value, reason) => {
     const error = refusal({ [name]: value });
@@ -179,7 +177,7 @@ describe('options that are never silently ignored', () => {
 
 describe('defaults', () => {
   it('are those that are documented', () => {
-    const { pool, retry, log, driver } = resolveOptions({});
+    const { pool, retry, statement, log, driver } = resolveOptions({});
     expect(pool).toEqual({
       connectionLimit: 10,
       minIdle: 0,
@@ -197,7 +195,14 @@ describe('defaults', () => {
       leakDetectionThreshold: 0,
       selfDeadlock: 'wait',
     });
-    expect(retry).toEqual({ attempts: 3, minDelay: 50, maxDelay: 1000 });
+    expect(retry).toEqual({
+      attempts: 3,
+      minDelay: 50,
+      maxDelay: 1000,
+      budget: 0.1,
+      assumeReadsIdempotent: false,
+    });
+    expect(statement).toEqual({ timeout: 0, namedPlaceholders: false });
     expect(log).toEqual({
       logger: undefined,
       logLevel: 'silent',

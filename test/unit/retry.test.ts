@@ -1,25 +1,39 @@
 import { PoolExhaustedError } from '../../src/errors';
 import { RetryPolicy } from '../../src/retry/policy';
-import { retryAfter, type RetryHooks } from '../../src/retry/retry';
+import type { ErrorClass } from '../../src/driver/error-table';
+import { retryAfter, type Repetition } from '../../src/retry/retry';
 import { breaks, codeError, serverError } from '../support/fake-driver';
 import { endAll, FakeDatabase, rejection, watched } from '../support/fixture';
 import { ManualClock } from '../support/manual-clock';
+import { RecordingLogger } from '../support/recording-logger';
 
 afterEach(endAll);
 afterEach(() => jest.restoreAllMocks());
 
 const clock = new ManualClock();
-const policyOf = (attempts: number, minDelay = 50, maxDelay = 1000): RetryPolicy =>
-  new RetryPolicy({ attempts, minDelay, maxDelay }, clock);
-const always: RetryHooks = { retry: () => true };
+const logger = new RecordingLogger();
+const policyOf = (attempts: number, minDelay = 50, maxDelay = 1000): RetryPolicy => {
+  const options = { attempts, minDelay, maxDelay, budget: 0, assumeReadsIdempotent: false };
+  return new RetryPolicy(options, 10_000, clock, logger);
+};
+const SAFE: ErrorClass = {
+  name: 'safe',
+  connection: 'keep',
+  statement: 'safe',
+  transaction: 'restart',
+};
+type Classing = Pick<Repetition<unknown>, 'classOf'>;
+const always: Classing = { classOf: () => SAFE };
 
 /** As callers use it: one attempt of their own, then what retrying makes of its failure. */
 function retrying<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
-  hooks: RetryHooks,
+  classing: Classing,
 ): Promise<T> {
-  return attempt().catch((error: unknown) => retryAfter(error, attempt, policy, hooks));
+  return attempt().catch((error: unknown) =>
+    retryAfter(error, policy, { what: 'statement', attempt, ...classing }),
+  );
 }
 
 /** Fails so many times, each time with another error, then succeeds. */
@@ -63,17 +77,16 @@ describe('retrying', () => {
   it('asks once for each failed attempt, and stops at the first no', async () => {
     const { attempt, made } = failing(Infinity);
     const asked: number[] = [];
-    const repeated: number[] = [];
-    const hooks: RetryHooks = {
-      retry: (error) => {
+    const hooks: Classing = {
+      classOf: (error) => {
         asked.push((error as { errno: number }).errno);
-        return asked.length < 3;
+        return asked.length < 3 ? SAFE : undefined;
       },
-      repeated: (_error, number) => repeated.push(number),
     };
-    const outcome = watched(retrying(attempt, policyOf(10), hooks));
+    const policy = policyOf(10);
+    const outcome = watched(retrying(attempt, policy, hooks));
     await clock.advance(60_000);
-    expect([asked, repeated, made()]).toEqual([[1, 2, 3], [1, 2], 3]);
+    expect([asked, policy.repeats, made()]).toEqual([[1, 2, 3], 2, 3]);
     expect(outcome.reason).toMatchObject({ message: 'failure 3', attempts: 3 });
   });
 

@@ -1,0 +1,95 @@
+import { InvalidArgumentError, describe } from '../errors';
+import type { AtomicCallback } from '../transaction/atomic';
+import { ATOMIC_OPTIONS, checkAtomicOptions, type AtomicOptions } from '../transaction/atomic-options';
+import {
+  applyDecorator,
+  isDecoration,
+  type AnyMethod,
+  type AsyncMethod,
+  type AsyncMethodDecorator,
+} from './dialect';
+
+/** What can run a block: a database, or a connection of one's own. */
+interface Atomic {
+  atomic<T>(fn: AtomicCallback<T>, options?: AtomicOptions): Promise<T>;
+}
+
+export interface AtomicMethodOptions extends AtomicOptions {
+  /** Where the database is found. @default the property `db` */
+  readonly db?: (self: never) => Atomic;
+}
+
+function isAtomic(value: unknown): value is Atomic {
+  return typeof (value as Atomic | null | undefined)?.atomic === 'function';
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
+
+function inTransaction(
+  method: AnyMethod,
+  name: string,
+  { db: find, ...options }: AtomicMethodOptions,
+): AnyMethod {
+  const known: AtomicOptions = { label: name, ...options };
+  return function (this: unknown, ...args: unknown[]): unknown {
+    const db: unknown =
+      find === undefined
+        ? (this as { db?: unknown } | undefined)?.db
+        : (find as (self: unknown) => unknown)(this);
+    if (!isAtomic(db)) {
+      throw new TypeError(
+        `@atomic: '${name}' finds no database: ${find === undefined ? "'db'" : 'what { db } gave'} is ` +
+          `${describe(db)}. Keep it in the property 'db', or say @atomic({ db: (self) => … })`,
+      );
+    }
+    return db.atomic(() => {
+      const result = method.apply(this, args);
+      if (isThenable(result)) return result;
+      throw new TypeError(`@atomic: '${name}' returned ${describe(result)}, no promise; make it async`);
+    }, known);
+  };
+}
+
+/**
+ * A method whose body is one transaction: {@link RetryingPooledDatabase.atomic} around each call, on
+ * the database in the property `db`, or where `{ db: (self) => self.#db }` says. With `retries` the
+ * whole method is run again.
+ *
+ * Together with `@releaseConnection` this one stands below, next to the method: the connection goes
+ * back after COMMIT.
+ *
+ * @throws {TypeError} at decoration for accessors, fields and sync generators; at the call where
+ * there is no database, or the method returns no promise.
+ *
+ * @example
+ * class Orders {
+ *   constructor(readonly db: RetryingPooledDatabase) {}
+ *
+ *   @releaseConnection
+ *   @atomic({ retries: 3 })
+ *   async place(order: Order) { … }
+ * }
+ */
+export function atomic(options?: AtomicMethodOptions): AsyncMethodDecorator;
+export function atomic<F extends AsyncMethod>(method: F, context: ClassMethodDecoratorContext): F;
+export function atomic<F extends AsyncMethod>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<F>,
+): TypedPropertyDescriptor<F>;
+export function atomic(...args: unknown[]): unknown {
+  if (isDecoration(args)) return decorate({}, args);
+  const options = args[0] === undefined ? {} : args[0];
+  checkAtomicOptions(options, [...ATOMIC_OPTIONS, 'db']);
+  const { db } = options as AtomicMethodOptions;
+  if (db !== undefined && typeof db !== 'function') {
+    throw new InvalidArgumentError('db', `must be a function, got ${describe(db)}`);
+  }
+  return (...applied: unknown[]) => decorate(options, applied);
+}
+
+function decorate(options: AtomicMethodOptions, args: readonly unknown[]): unknown {
+  return applyDecorator('atomic', (method, name) => inTransaction(method, name, options), args);
+}

@@ -1,0 +1,62 @@
+import { systemClock } from '../clock';
+import { InvalidArgumentError, describe } from '../errors';
+import { silentLogger } from '../logger';
+import { RETRY_DEFAULTS } from '../options';
+import { RetryPolicy } from '../retry/policy';
+import { retryAfter } from '../retry/retry';
+import { SCOPE_OPTIONS, checkScopeOptions, type ScopeOptions } from '../scope/connection-scope';
+import { currentContext } from '../scope/context';
+
+/** `timeout` bounds each run of the method. */
+export interface ReleaseOptions extends ScopeOptions {
+  /**
+   * How often the whole method may be run again after a deadlock, a lock wait or a lost connection;
+   * only with `idempotent: true`, and never inside a transaction. @default 0
+   */
+  readonly retries?: number;
+  /** Declares that running the whole method twice is the same as running it once. @default false */
+  readonly idempotent?: boolean;
+}
+
+/** @throws {InvalidArgumentError} naming the option and the rule. */
+export function checkReleaseOptions(options: unknown): asserts options is ReleaseOptions {
+  checkScopeOptions(options, [...SCOPE_OPTIONS, 'retries', 'idempotent']);
+  const { retries = 0, idempotent = false } = options as Record<string, unknown>;
+  if (!(Number.isSafeInteger(retries) && (retries as number) >= 0)) {
+    const rule = `must be a whole number, 0 or more, got ${describe(retries)}`;
+    throw new InvalidArgumentError('retries', rule);
+  }
+  if (typeof idempotent !== 'boolean') {
+    const rule = `must be true or false, got ${describe(idempotent)}`;
+    throw new InvalidArgumentError('idempotent', rule);
+  }
+  if ((retries as number) > 0 && !idempotent) {
+    throw new InvalidArgumentError(
+      'retries',
+      'runs the whole method again: say idempotent: true where twice is the same as once',
+    );
+  }
+}
+
+/** A method may use several databases, so its retries are bounded by a budget of their own. */
+const policy = new RetryPolicy(RETRY_DEFAULTS, 0, systemClock, silentLogger);
+
+/** The method's result, or that of a later run of it. */
+export function repeated(
+  first: PromiseLike<unknown>,
+  again: () => Promise<unknown>,
+  retries: number,
+): Promise<unknown> {
+  policy.noteCall();
+  return Promise.resolve(first).catch((error: unknown) => {
+    // A transaction that is open is run again as a whole, or not at all.
+    if (currentContext()?.frames !== undefined) throw error;
+    return retryAfter(error, policy, {
+      what: 'method',
+      attempt: again,
+      classOf: (reason) =>
+        policy.retryable(reason, { idempotent: true }) ?? policy.restartable(reason),
+      most: retries + 1,
+    });
+  });
+}

@@ -1,0 +1,211 @@
+import { EventEmitter } from 'node:events';
+import { systemClock } from './clock';
+import type { Driver } from './driver/connection';
+import { Mysql2Driver } from './driver/mysql2-driver';
+import { InvalidArgumentError, checkOptionNames, describe } from './errors';
+import { checkBounds } from './limit';
+import { createLogger, safeLogger } from './logger';
+import type { DatabaseStats } from './metrics/counters';
+import { emittingTracker, type DatabaseEvents } from './metrics/events';
+import {
+  resolveLimits,
+  resolveOptions,
+  type DatabaseOptions,
+  type LimitOptions,
+  type ResolvedOptions,
+} from './options';
+import type { Owner } from './pool/entry';
+import { healthOf, pingWithin, type Health } from './pool/health';
+import type { Lease } from './pool/lease';
+import { Pool } from './pool/pool';
+import { RetryPolicy } from './retry/policy';
+import { invoke } from './scope/connection-scope';
+import { currentContext } from './scope/context';
+import { PooledConnection } from './transaction/pooled-connection';
+import type { TransactionHost } from './transaction/transaction';
+
+export interface EndOptions {
+  /** How long leases may stay out, in ms, before their connections are closed. @default 10000 */
+  readonly deadline?: number;
+}
+
+/** What a database is made of. */
+export interface DatabaseParts {
+  readonly driver: Driver;
+  readonly pool: Pool;
+  readonly host: TransactionHost;
+}
+
+const END_DEADLINE = 10_000;
+const NO_OPTIONS = Object.freeze({});
+/** The owner of what is taken outside scopes while nobody watches for leaks. */
+const NOBODY: Owner = Object.freeze({});
+
+/**
+ * A database's pool as its operator sees it: connections of one's own, numbers, limits, the end.
+ * Statements and transactions are {@link RetryingPooledDatabase}'s.
+ */
+export class PooledDatabase extends EventEmitter<DatabaseEvents> {
+  /** @internal */
+  protected readonly parts: DatabaseParts;
+  readonly #selfDeadlock: 'wait' | 'fail';
+
+  constructor(options: string | DatabaseOptions) {
+    super();
+    const resolved: ResolvedOptions = resolveOptions(options);
+    const logger = safeLogger(resolved.log.logger ?? createLogger(resolved.log.logLevel));
+    const clock = systemClock;
+    const driver = new Mysql2Driver(resolved.driver);
+    const pool = new Pool(driver, resolved, clock, logger, emittingTracker(this));
+    const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger);
+    this.parts = { driver, pool, host: { clock, logger, policy, ...resolved.statement } };
+    this.#selfDeadlock = resolved.pool.selfDeadlock;
+  }
+
+  /**
+   * A connection of the caller's own, outside scopes and transactions, in mysql2's shape. Give it
+   * back with `release()`, or declare it with `await using`.
+   *
+   * @throws {PoolExhaustedError} where none was free within `acquireTimeout`.
+   * @throws the signal's reason, where it was aborted.
+   */
+  getConnection(
+    options: { readonly signal?: AbortSignal } = NO_OPTIONS,
+  ): Promise<PooledConnection> {
+    const own = this.#ownerHere();
+    if (options === NO_OPTIONS) {
+      const idle = this.parts.pool.tryAcquire(own);
+      if (idle !== undefined) return Promise.resolve(this.#lent(idle));
+    }
+    return invoke(() => {
+      const signal = checkedSignal(options);
+      const hint = this.#hint();
+      const orFail = this.#selfDeadlock === 'fail' && hint?.() !== undefined;
+      return this.parts.pool
+        .acquire({ signal, hint, orFail, owner: own })
+        .then((lease) => this.#lent(lease));
+    });
+  }
+
+  #lent(lease: Lease): PooledConnection {
+    return new PooledConnection(lease, this.parts.pool, this.parts.host);
+  }
+
+  /** The pool at this moment, with totals since the database was made. */
+  stats(): DatabaseStats {
+    return Object.freeze({ ...this.parts.pool.stats(), retries: this.parts.host.policy.repeats });
+  }
+
+  /**
+   * Opens connections up to `minIdle` now instead of with the first statements.
+   *
+   * Rejects where one of them cannot be had; those that came are closed again.
+   */
+  async warmUp(): Promise<void> {
+    const { minIdle } = this.parts.pool.limits;
+    const taken = await Promise.allSettled(
+      Array.from({ length: minIdle }, () => this.parts.pool.acquire()),
+    );
+    const failure = taken.find(({ status }) => status === 'rejected') as
+      PromiseRejectedResult | undefined;
+    for (const result of taken) {
+      if (result.status === 'rejected') continue;
+      if (failure === undefined) await result.value.giveBack();
+      else result.value.discard(new Error('closed: the warm-up failed'));
+    }
+    if (failure !== undefined) throw failure.reason;
+  }
+
+  /**
+   * Changes how many connections there may be, at once: the pool grows with the next need; idle ones
+   * above the new limits are closed now, others when they come back.
+   *
+   * @throws {ConfigurationError} naming the option and the rule; nothing has changed then.
+   */
+  resize(limits: LimitOptions): void {
+    this.parts.pool.resize(resolveLimits(limits, this.parts.pool.limits));
+  }
+
+  /**
+   * Replaces every connection by a new one: idle ones now, others when they come back. For changed
+   * credentials, a failover, a new certificate.
+   */
+  evictAll(): void {
+    this.parts.pool.evictAll();
+  }
+
+  /** Whether the database can be worked with: has a connection answer within `within` ms. Rejects for a wrong argument only. */
+  health(options: { readonly within?: number } = {}): Promise<Health> {
+    const within = options?.within ?? 1000;
+    if (typeof within !== 'number' || !(within > 0)) {
+      const rule = `must be a number of milliseconds above 0, got ${describe(within)}`;
+      return Promise.reject(new InvalidArgumentError('within', rule));
+    }
+    return healthOf(this.parts.pool, systemClock, within);
+  }
+
+  /** Takes a connection and asks the server for a sign of life on it, within `acquireTimeout`. */
+  async ping(): Promise<void> {
+    await pingWithin(this.parts.pool, systemClock, this.parts.pool.acquireTimeout, this.#hint());
+  }
+
+  /**
+   * Takes no more work, rejects those that wait with `PoolClosedError`, waits for leases to come back,
+   * says goodbye to every connection. What is still out at the deadline is closed. Never rejects for
+   * that; a second call gives the first one's promise.
+   */
+  end(options: EndOptions = {}): Promise<void> {
+    const deadline = options?.deadline ?? END_DEADLINE;
+    if (typeof deadline !== 'number' || !(deadline >= 0)) {
+      const rule = `must be a number of milliseconds, 0 or more, got ${describe(deadline)}`;
+      return Promise.reject(new InvalidArgumentError('deadline', rule));
+    }
+    return this.parts.pool.end(deadline);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+
+  /** The statement with the values escaped into it, as {@link query} would send it. */
+  format(sql: string, values?: readonly unknown[]): string {
+    return this.parts.driver.format(sql, values);
+  }
+
+  /** A value as an SQL literal. */
+  escape(value: unknown): string {
+    return this.parts.driver.escape(value);
+  }
+
+  /** A name as a quoted SQL identifier. */
+  escapeId(name: string): string {
+    return this.parts.driver.escapeId(name);
+  }
+
+  #ownerHere(): Owner {
+    const scope = currentContext()?.scope;
+    // A stack costs microseconds: only where somebody watches for leaks.
+    if (!this.parts.pool.watchesLeaks) return scope ?? NOBODY;
+    return { label: scope?.label, stack: new Error('taken here').stack };
+  }
+
+  /** Looks at the caller's own scope when the wait has failed: the timer runs in nobody's context. */
+  #hint(): (() => string | undefined) | undefined {
+    const root = currentContext()?.scope?.root();
+    if (root === undefined) return undefined;
+    return () => {
+      if (root.slotOf(this.parts.pool)?.holdsLease !== true) return undefined;
+      return (
+        `The caller's own scope${root.label === undefined ? '' : ` '${root.label}'`} already holds a ` +
+        'connection of this pool: a second one at a time per caller needs a connectionLimit above the ' +
+        'number of such callers. Use the scope (db.query), or manualClose() first.'
+      );
+    };
+  }
+}
+
+function checkedSignal(options: { readonly signal?: AbortSignal }): AbortSignal | undefined {
+  checkOptionNames('options', options, ['signal']);
+  checkBounds(options);
+  return options.signal;
+}

@@ -1,0 +1,20 @@
+import type { Clock } from '../clock';
+import type { Pool } from '../pool/pool';
+import type { Scope } from '../scope/scope';
+import { Slot } from '../scope/slot';
+
+/** The longest wait in ms for a connection beside the one that the caller holds. */
+const PATIENCE = 1000;
+
+/**
+ * A second connection for a caller who holds one: with every caller in that place, the pool is empty
+ * for good, so the wait is short and its error says so.
+ */
+export function furtherSlot(pool: Pool, clock: Clock, scope: Scope): Slot {
+  const { acquireTimeout } = pool;
+  const within = acquireTimeout > 0 ? Math.min(acquireTimeout, PATIENCE) : PATIENCE;
+  const hint = (): string =>
+    'atomic({ requiresNew: true }) needs a second connection while its caller holds the first: a ' +
+    'connectionLimit above the number of such callers, or they wait for each other.';
+  return new Slot(pool, clock, scope, { within, hint });
+}

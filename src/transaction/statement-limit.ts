@@ -1,0 +1,29 @@
+import type { Clock } from '../clock';
+import type { StatementRequest } from '../driver/statement-arguments';
+import { Limit } from '../limit';
+
+/** What statements of one database are bounded by where they do not say. */
+export interface StatementTime {
+  readonly clock: Clock;
+  /** In ms; 0 is no limit. */
+  readonly timeout: number;
+}
+
+/**
+ * Runs a statement under its own time limit and signal, inside the limit of what it is part of.
+ * Where there is none, this costs nothing.
+ */
+export function underLimit<T>(
+  { limits, label }: StatementRequest,
+  around: Limit | undefined,
+  { clock, timeout }: StatementTime,
+  run: (limit: Limit | undefined) => Promise<T>,
+): Promise<T> {
+  if (limits === undefined && timeout === 0) return run(around);
+  const limit = Limit.within(around, clock, { kind: 'statement', label }, { timeout, ...limits });
+  if (limit === undefined || limit === around) return run(around);
+  const end = (): void => limit.end();
+  const running = run(limit);
+  running.then(end, end);
+  return running;
+}
