@@ -44,6 +44,11 @@ const layers = [
 /** Packages with one importer each: who may import them, as a pattern over paths relative to src/. */
 const owners = [
   { module: 'mysql2', owner: /^driver\/mysql2-[^/]+\.ts$/, where: 'src/driver/mysql2-*.ts' },
+  {
+    module: 'named-placeholders',
+    owner: /^driver\/named-placeholders\.ts$/,
+    where: 'src/driver/named-placeholders.ts',
+  },
   { module: 'p-retry', owner: /^retry\/[^/]+\.ts$/, where: 'one file of src/retry/' },
   { module: 'async_hooks', owner: /^async-context\.ts$/, where: 'src/async-context.ts' },
   { module: 'pino', owner: /^logger\.ts$/, where: 'src/logger.ts' },

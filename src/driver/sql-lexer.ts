@@ -4,7 +4,7 @@
  */
 
 /** Where the quoted text that begins at `start` ends, exclusive. Unterminated: at the end of the text. */
-function quotedEnd(sql: string, start: number): number {
+export function quotedEnd(sql: string, start: number): number {
   const quote = sql.charAt(start);
   let at = start + 1;
   while (at < sql.length) {
@@ -21,7 +21,8 @@ function quotedEnd(sql: string, start: number): number {
   return sql.length;
 }
 
-function endOf(sql: string, mark: string, from: number): number {
+/** Where `mark` ends, looked for from `from`; at the end of the text where there is none. */
+export function endOf(sql: string, mark: string, from: number): number {
   const at = sql.indexOf(mark, from);
   return at < 0 ? sql.length : at + mark.length;
 }
