@@ -92,7 +92,7 @@ async function openTypeorm(server: BenchServer, poolSize: number): Promise<Orm> 
 
 /** Raw: the builder is a seventh slower to select, and a little slower to change. */
 async function openKnex(server: BenchServer, poolSize: number): Promise<Orm> {
-  const { knex: createKnex } = await import('knex');
+  const { default: createKnex } = await import('knex');
   const knex = createKnex({
     client: 'mysql2',
     connection: addressOf(server),
