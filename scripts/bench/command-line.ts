@@ -18,7 +18,7 @@ export class UsageError extends Error {}
 
 export const usage = `npm run bench -- [part …] [options]
 
-${parts.map(({ name, summary }) => `  ${name.padEnd(13)}${summary}`).join('\n')}
+${parts.map(({ name, summary }) => `  ${name.padEnd(17)}${summary}`).join('\n')}
 
   --blocks N      blocks of slices per comparison (5)
   --statements N  statements of the part 'million' (1000000)

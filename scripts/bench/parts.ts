@@ -1,13 +1,15 @@
 import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { millionPart } from './million-part';
+import { ormStatementPart } from './orm-statement-part';
+import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
 import { spikePart } from './spike-part';
 import { statementPart } from './statement-part';
 import { transactionPart } from './transaction-part';
 import { waitersPart } from './waiters-part';
 
-/** In the order in which they are run. */
+/** In the order in which they are run: last those that load packages the others should not run beside. */
 export const parts: readonly Part[] = [
   statementPart,
   decoratedPart,
@@ -16,4 +18,6 @@ export const parts: readonly Part[] = [
   spikePart,
   waitersPart,
   millionPart,
+  ormStatementPart,
+  ormTransactionPart,
 ];

@@ -18,6 +18,9 @@ export interface Setting {
   readonly load: readonly number[];
 }
 
+/** The drivers, and what is built on them. */
+const COMPARED = ['mysql2', 'mariadb', 'kysely', 'drizzle-orm', 'typeorm', 'knex', 'sequelize'];
+
 const root = join(__dirname, '../..');
 
 function versionOf(folder: string): string {
@@ -55,8 +58,7 @@ export async function settingOf(server: BenchServer): Promise<Setting> {
     node: process.version,
     versions: {
       'mysql-boomerang': versionOf('.'),
-      mysql2: versionOf('node_modules/mysql2'),
-      mariadb: versionOf('node_modules/mariadb'),
+      ...Object.fromEntries(COMPARED.map((name) => [name, versionOf(`node_modules/${name}`)])),
     },
     commit: commit(),
     server: server.version,
