@@ -1,6 +1,10 @@
 import { InvalidArgumentError, describe } from '../errors';
 import type { AtomicCallback } from '../transaction/atomic';
-import { ATOMIC_OPTIONS, checkAtomicOptions, type AtomicOptions } from '../transaction/atomic-options';
+import {
+  ATOMIC_OPTIONS,
+  checkAtomicOptions,
+  type AtomicOptions,
+} from '../transaction/atomic-options';
 import {
   applyDecorator,
   isDecoration,
@@ -47,7 +51,9 @@ function inTransaction(
     return db.atomic(() => {
       const result = method.apply(this, args);
       if (isThenable(result)) return result;
-      throw new TypeError(`@atomic: '${name}' returned ${describe(result)}, no promise; make it async`);
+      throw new TypeError(
+        `@atomic: '${name}' returned ${describe(result)}, no promise; make it async`,
+      );
     }, known);
   };
 }

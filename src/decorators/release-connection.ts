@@ -1,5 +1,10 @@
 import { describe } from '../errors';
-import { leaveAfter, openScope, type OpenedScope, type ScopeOptions } from '../scope/connection-scope';
+import {
+  leaveAfter,
+  openScope,
+  type OpenedScope,
+  type ScopeOptions,
+} from '../scope/connection-scope';
 import { currentContext, runIn } from '../scope/context';
 import { ScopedIteration } from '../scope/iteration';
 import {

@@ -86,7 +86,8 @@ export function requestOf(
   named = false,
 ): StatementRequest {
   if (typeof sql === 'string') {
-    if (options === undefined) return { statement: bind(sql, values, named), idempotent: undefined };
+    if (options === undefined)
+      return { statement: bind(sql, values, named), idempotent: undefined };
     return requestOf({ sql }, values, options, named);
   }
   if (typeof sql !== 'object' || sql === null || typeof sql.sql !== 'string') {

@@ -33,8 +33,7 @@ export class RetryBudget {
   spend(): boolean {
     if (this.#share === 0) return true;
     const now = this.#clock.now();
-    const earned =
-      this.#calls * this.#share + ((now - this.#countedAt) / 1000) * PER_SECOND;
+    const earned = this.#calls * this.#share + ((now - this.#countedAt) / 1000) * PER_SECOND;
     this.#calls = 0;
     this.#countedAt = now;
     this.#tokens = Math.min(MOST, this.#tokens + earned);

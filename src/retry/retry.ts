@@ -63,7 +63,9 @@ async function repeat<T>(
     await policy.delay(made, limit);
     if (limit?.hit !== true) return;
     // What was lost after it was sent may have been executed, however often.
-    throw new FailedAttempt(limit.error(found.statement === 'safe' ? 'notExecuted' : 'unknown', error));
+    throw new FailedAttempt(
+      limit.error(found.statement === 'safe' ? 'notExecuted' : 'unknown', error),
+    );
   };
   const again = async (): Promise<T> => {
     made++;

@@ -1,12 +1,6 @@
 import { systemClock } from '../clock';
 import { InvalidArgumentError, checkFunction, checkOptionNames, describe } from '../errors';
-import {
-  Limit,
-  checkBounds,
-  raced,
-  type Bounds,
-  type LimitSubject,
-} from '../limit';
+import { Limit, checkBounds, raced, type Bounds, type LimitSubject } from '../limit';
 import { currentContext, runIn, type Context } from './context';
 import { Scope } from './scope';
 

@@ -30,7 +30,9 @@ export class Scope {
    * scope ended by its limit, by that: nothing more is run.
    */
   get limit(): Limit | undefined {
-    return this.#open || this.#limit?.hit === true ? this.#limit : Scope.nearestOpen(this.#parent)?.limit;
+    return this.#open || this.#limit?.hit === true
+      ? this.#limit
+      : Scope.nearestOpen(this.#parent)?.limit;
   }
 
   /** The outermost call under way that this one is part of; `undefined` when all are over. */

@@ -67,7 +67,10 @@ export function checkAtomicOptions(
     if (value !== undefined && typeof value !== 'boolean') refuse(name, 'true or false', value);
   }
   const { isolationLevel, retries, verify } = given;
-  if (isolationLevel !== undefined && !ISOLATION_LEVELS.includes(isolationLevel as IsolationLevel)) {
+  if (
+    isolationLevel !== undefined &&
+    !ISOLATION_LEVELS.includes(isolationLevel as IsolationLevel)
+  ) {
     refuse('isolationLevel', `one of '${ISOLATION_LEVELS.join("', '")}'`, isolationLevel);
   }
   if (retries !== undefined && !(Number.isSafeInteger(retries) && (retries as number) >= 0)) {

@@ -132,7 +132,11 @@ async function runBlock<T>(
   try {
     const block = new TransactionBlock(host, frame, attempt);
     if (limit === undefined) value = await runIn(context, () => fn(block));
-    else value = await raced(limit, runIn(context, async () => fn(block)));
+    else
+      value = await raced(
+        limit,
+        runIn(context, async () => fn(block)),
+      );
   } catch (error) {
     await frame.rollBack(error as Error);
     await over('rolledBack');

@@ -107,11 +107,7 @@ export class Frame implements OpenFrame, Block {
   }
 
   /** Runs a user's statement in this frame, in its turn. */
-  run<T>(
-    kind: StatementKind,
-    statement: Statement,
-    limit: Limit | undefined,
-  ): Promise<Result<T>> {
+  run<T>(kind: StatementKind, statement: Statement, limit: Limit | undefined): Promise<Result<T>> {
     const refusal = this.refusal() ?? controlRefusal(statement.sql) ?? hiddenRefusal(statement.sql);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.lane.run(() => this.#send<T>(kind, statement, limit), limit);

@@ -109,11 +109,7 @@ export class Transaction {
   }
 
   /** Runs a user's statement. The transaction is begun and sound. */
-  run<T>(
-    kind: StatementKind,
-    statement: Statement,
-    limit: Limit | undefined,
-  ): Promise<Result<T>> {
+  run<T>(kind: StatementKind, statement: Statement, limit: Limit | undefined): Promise<Result<T>> {
     const lease = this.#begunLease();
     return runWithin(limit, lease, () => lease.run<T>(kind, statement)).then(
       (result) => {
@@ -176,7 +172,8 @@ export class Transaction {
     const { connection } = lease;
     const before = connection.sentBytes;
     const { clock } = this.#host;
-    const close = (): void => connection.destroy(new Error('closed: COMMIT was not answered in time'));
+    const close = (): void =>
+      connection.destroy(new Error('closed: COMMIT was not answered in time'));
     const deadline =
       limit === undefined || limit.deadline === Infinity
         ? undefined

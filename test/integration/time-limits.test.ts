@@ -17,7 +17,8 @@ const SLOW = 'SELECT COUNT(*) FROM notes a WHERE SLEEP(60) = 0 AND a.id >= 0';
 
 onEachServer((bench) => {
   /** Rows so that SLOW has something to sleep over. */
-  const fill = (): Promise<unknown> => bench.sql(`INSERT INTO ${bench.schema}.notes VALUES (900, NULL)`);
+  const fill = (): Promise<unknown> =>
+    bench.sql(`INSERT INTO ${bench.schema}.notes VALUES (900, NULL)`);
 
   async function running(text: string): Promise<number> {
     const rows = await bench.sql(
@@ -54,7 +55,8 @@ onEachServer((bench) => {
       const all = Array.from({ length: 4 }, () =>
         failure(db.query('SELECT SLEEP(60)', [], { timeout: 200 })),
       );
-      for (const error of await Promise.all(all)) expect(error).toBeInstanceOf(StatementTimeoutError);
+      for (const error of await Promise.all(all))
+        expect(error).toBeInstanceOf(StatementTimeoutError);
     });
     expect(took).toBeLessThan(1200);
     await until('gone from PROCESSLIST', async () => (await running('SLEEP(60)')) === 0, 1000);
@@ -118,9 +120,7 @@ onEachServer((bench) => {
     aborter.abort(reason);
     const error = await statement;
     expect(error).toBeInstanceOf(StatementAbortedError);
-    expect([error['cause'] === reason, (error['cause'] as Error & { cause?: unknown })?.cause === reason]).toContain(
-      true,
-    );
+    expect(error['cause']).toBe(reason);
     expect(await failure(db.query('DO 0', [], { signal: aborter.signal }))).toMatchObject({
       outcome: 'notExecuted',
     });
@@ -138,7 +138,9 @@ onEachServer((bench) => {
     });
     expect(await notesIn(bench)).toEqual([1]);
     const connection = await db.getConnection();
-    expect(await failure(connection.query('SELECT SLEEP(60)'))).toBeInstanceOf(StatementTimeoutError);
+    expect(await failure(connection.query('SELECT SLEEP(60)'))).toBeInstanceOf(
+      StatementTimeoutError,
+    );
     await connection.release();
   });
 
@@ -146,7 +148,9 @@ onEachServer((bench) => {
     const db = bench.open();
     await db.atomic(async (tx) => {
       await tx.query('INSERT INTO notes VALUES (1, NULL)');
-      const slow = tx.query('INSERT INTO notes SELECT 2, SLEEP(60) FROM notes', [], { timeout: 100 });
+      const slow = tx.query('INSERT INTO notes SELECT 2, SLEEP(60) FROM notes', [], {
+        timeout: 100,
+      });
       const error = await failure(slow);
       expect(error).toBeInstanceOf(StatementTimeoutError);
       await tx.query('INSERT INTO notes VALUES (3, NULL)');
@@ -297,7 +301,7 @@ onEachServer((bench) => {
         signal: aborter.signal,
       }),
     );
-    await swallowed;
+    await swallowed.sprung;
     aborter.abort();
     expect(await block).toBeInstanceOf(CommitInDoubtError);
     expect(performance.now() - begun).toBeGreaterThan(390);

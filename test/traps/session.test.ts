@@ -1,10 +1,6 @@
 import * as mysql2 from 'mysql2/promise';
 import { classify } from '../../src/driver/classify';
-import {
-  ConfigurationError,
-  RetryingPooledDatabase,
-  StatementTimeoutError,
-} from '../../src/index';
+import { ConfigurationError, RetryingPooledDatabase, StatementTimeoutError } from '../../src/index';
 import { startProxy } from '../support/fault-proxy';
 import { notesIn, onEachServer, session } from '../support/servers';
 import { failure, until } from '../support/until';

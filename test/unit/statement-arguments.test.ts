@@ -7,10 +7,7 @@ describe('the arguments of a statement', () => {
   it.each<[Arguments, ReturnType<typeof requestOf>]>([
     [['A'], { statement: { sql: 'A', values: undefined }, idempotent: undefined }],
     [['A', [1]], { statement: { sql: 'A', values: [1] }, idempotent: undefined }],
-    [
-      ['A', [1], { idempotent: true }],
-      { statement: { sql: 'A', values: [1] }, idempotent: true },
-    ],
+    [['A', [1], { idempotent: true }], { statement: { sql: 'A', values: [1] }, idempotent: true }],
     [
       ['A', undefined, { rowsAsArray: true }],
       { statement: { sql: 'A', shape: { rowsAsArray: true } }, idempotent: undefined },
