@@ -2,7 +2,7 @@ import type { Clock } from '../clock';
 import { sleep } from '../clock';
 import { classify, wasAnswered, type Circumstances } from '../driver/classify';
 import { BoomerangError } from '../errors';
-import type { ErrorClass } from '../driver/error-table';
+import type { ErrorClass } from '../driver/error-class';
 import type { RetryOptions } from '../options';
 
 /** What is known of a failed attempt. */

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock';
 import { classify, wasAnswered } from '../driver/classify';
-import { COMMIT_UNDECIDED } from '../driver/error-table';
 import { traitsOf } from '../driver/sql-text';
 import type { Result, Statement, StatementKind } from '../driver/statement';
 import {
@@ -186,8 +185,8 @@ export class Transaction {
     } catch (error) {
       this.#slot.discard(error as Error);
       const sent = connection.sentBytes > before;
-      const { errno } = error as { errno?: number };
-      const refused = wasAnswered(error) && !COMMIT_UNDECIDED.includes(errno ?? 0);
+      const { commit } = classify(error, { flavour: connection.flavour });
+      const refused = wasAnswered(error) && commit === 'refused';
       if (!sent || refused) throw error;
       throw new CommitInDoubtError(
         'COMMIT was sent and its answer did not come: the transaction may be committed or not. ' +
