@@ -54,9 +54,14 @@ export class BoomerangError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (!Object.hasOwn(this, 'code'))
       return Function.prototype[Symbol.hasInstance].call(this, value);
-    if (typeof value !== 'object' || value === null || !(FAMILY in value)) return false;
-    return (value[FAMILY] as readonly string[]).includes(this.code);
+    return codesOf(value).includes(this.code);
   }
+}
+
+/** The codes of an error of this library, its own class's first; none for anything else. */
+export function codesOf(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null || !(FAMILY in value)) return [];
+  return value[FAMILY] as readonly string[];
 }
 
 /** An option that does not exist, has a wrong type or value, or is not carried out. */

@@ -24,6 +24,9 @@ export type { DatabaseStats, PoolStats } from './metrics/counters';
 export type { DatabaseEvents } from './metrics/events';
 export type { LeakReport, RemovalReason } from './metrics/tracker';
 export type { Health } from './pool/health';
+export { explain } from './driver/explain';
+export type { Circumstances } from './driver/classify';
+export type { Explanation } from './driver/explanation';
 export type { DefaultRows, Field, Result, ResultHeader, Row } from './driver/statement';
 export type {
   StatementObject,

@@ -1,5 +1,4 @@
-import { CommitInDoubtError } from '../../src/index';
-import { isConnectionLoss } from './connection-loss';
+import { CommitInDoubtError, explain } from '../../src/index';
 import type { Tally } from './tally';
 
 /** A write that must happen once, with the means to find out whether it has. */
@@ -10,6 +9,14 @@ export interface CarefulWrite {
   isWritten(): Promise<boolean>;
   /** Whether an error leaves open what happened, as opposed to: nothing did. */
   leavesDoubt(error: unknown): boolean;
+}
+
+/**
+ * True where the connection was lost, as opposed to the server refusing what it was asked. Only then
+ * may a caller think about running its work again.
+ */
+function isConnectionLoss(error: unknown): boolean {
+  return explain(error).connection === 'lost';
 }
 
 /** A single statement that was lost may have been carried out. */

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { Flavour } from './connection';
-import { CALLERS_FAULT, ERROR_CLASSES, type ErrorClass } from './error-table';
+import type { ErrorClass } from './error-class';
+import { CALLERS_FAULT, ERROR_CLASSES, NO_ERROR, NOT_RECOGNISED } from './error-table';
 
 /** What is known beside the error itself. */
 export interface Circumstances {
@@ -13,9 +14,10 @@ export interface Circumstances {
 
 const { isNativeError } = types;
 
-interface DriverError extends Error {
+export interface DriverError extends Error {
   readonly errno?: unknown;
   readonly code?: unknown;
+  readonly syscall?: unknown;
   readonly sqlState?: unknown;
 }
 
@@ -26,21 +28,19 @@ export function wasAnswered(error: unknown): boolean {
 }
 
 /**
- * The error itself, then what it wraps (`AggregateError`, `cause`), outermost first. Not told by
- * `instanceof`: Node's own errors come from another realm where a program runs in a `vm` context,
+ * The error itself, then its causes, outermost first. Of an `AggregateError` its parts come before
+ * itself: Node gives it the code of the first one, but not what tells a connect from a read. Not told
+ * by `instanceof`: Node's own errors come from another realm where a program runs in a `vm` context,
  * as under Jest.
  */
-function* layers(error: unknown): Generator<DriverError> {
-  const seen = new Set<unknown>();
-  const queue: unknown[] = [error];
-  while (queue.length > 0) {
-    const next = queue.shift();
-    if (!isNativeError(next) || seen.has(next)) continue;
+export function* layers(error: unknown, seen = new Set<unknown>()): Generator<DriverError> {
+  let next = error;
+  while (isNativeError(next) && !seen.has(next)) {
     seen.add(next);
-    yield next;
     const { errors } = next as AggregateError;
-    if (Array.isArray(errors)) queue.push(...(errors as unknown[]));
-    queue.push(next.cause);
+    if (Array.isArray(errors)) for (const part of errors as unknown[]) yield* layers(part, seen);
+    yield next;
+    next = next.cause;
   }
 }
 
@@ -50,8 +50,11 @@ const MARKS: readonly ((one: ErrorClass, error: DriverError) => boolean)[] = [
     typeof error.errno === 'number' &&
     errno?.includes(error.errno) === true &&
     (text === undefined || text.test(error.message)),
-  ({ errno, code }, error) =>
-    errno === undefined && typeof error.code === 'string' && code?.includes(error.code) === true,
+  ({ errno, code, syscall }, error) =>
+    errno === undefined &&
+    typeof error.code === 'string' &&
+    code?.includes(error.code) === true &&
+    (syscall === undefined || syscall === error.syscall),
   // Text alone is only for errors that bear nothing better.
   ({ errno, code, text }, error) =>
     errno === undefined &&
@@ -71,16 +74,29 @@ function applies(
   );
 }
 
+/** The row of the table that this error alone fits, causes left aside. */
+export function rowOf(error: DriverError, circumstances: Circumstances): ErrorClass | undefined {
+  for (const marks of MARKS) {
+    const found = ERROR_CLASSES.find((one) => marks(one, error) && applies(one, circumstances));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The class of what no row fits: an answer is a refusal, anything else tells nothing. */
+export function unlisted(error: unknown): ErrorClass {
+  for (const layer of layers(error)) if (wasAnswered(layer)) return CALLERS_FAULT;
+  return isNativeError(error) ? NOT_RECOGNISED : NO_ERROR;
+}
+
 /**
  * Tells which class an error belongs to: by `errno`, then `code`, then text; through `cause` and
  * `AggregateError`.
  */
 export function classify(error: unknown, circumstances: Circumstances = {}): ErrorClass {
   for (const layer of layers(error)) {
-    for (const marks of MARKS) {
-      const found = ERROR_CLASSES.find((one) => marks(one, layer) && applies(one, circumstances));
-      if (found !== undefined) return found;
-    }
+    const found = rowOf(layer, circumstances);
+    if (found !== undefined) return found;
   }
-  return CALLERS_FAULT;
+  return unlisted(error);
 }

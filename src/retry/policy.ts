@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 import { classify, wasAnswered, type Circumstances } from '../driver/classify';
 import { BoomerangError, CommitInDoubtError, TransactionDoomedError } from '../errors';
-import type { ErrorClass } from '../driver/error-table';
+import type { ErrorClass } from '../driver/error-class';
 import type { Limit } from '../limit';
 import { errorFields, type Logger } from '../logger';
 import type { RetryOptions } from '../options';

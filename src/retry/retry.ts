@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import pRetry from 'p-retry';
-import type { ErrorClass } from '../driver/error-table';
+import type { ErrorClass } from '../driver/error-class';
 import type { Limit } from '../limit';
 import type { Repeated, RetryPolicy } from './policy';
 
@@ -8,9 +8,9 @@ import type { Repeated, RetryPolicy } from './policy';
 export interface Repetition<T> {
   readonly what: Repeated;
   /** The attempts after the first; told which one it is, from 2. */
-  attempt(number: number): Promise<T>;
+  readonly attempt: (number: number) => Promise<T>;
   /** The class under which it may be repeated after this error, if it may. Asked once per failed attempt. */
-  classOf(error: unknown): ErrorClass | undefined;
+  readonly classOf: (error: unknown) => ErrorClass | undefined;
   /** How often it is run at most, the first time included. @default the policy's */
   readonly most?: number | undefined;
   readonly limit?: Limit | undefined;

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock';
-import { wasAnswered } from '../driver/classify';
-import { COMMIT_UNDECIDED, type ErrorClass } from '../driver/error-table';
+import { classify, wasAnswered } from '../driver/classify';
+import type { ErrorClass } from '../driver/error-class';
 import { traitsOf } from '../driver/sql-text';
 import type { Result, Statement, StatementKind } from '../driver/statement';
 import { CommitInDoubtError, TransactionOpenError } from '../errors';
@@ -183,8 +183,8 @@ export class Transaction {
     } catch (error) {
       this.#slot.discard(error as Error);
       const sent = connection.sentBytes > before;
-      const { errno } = error as { errno?: number };
-      const refused = wasAnswered(error) && !COMMIT_UNDECIDED.includes(errno ?? 0);
+      const { commit } = classify(error, { flavour: connection.flavour });
+      const refused = wasAnswered(error) && commit === 'refused';
       if (!sent || refused) throw error;
       throw new CommitInDoubtError(
         'COMMIT was sent and its answer did not come: the transaction may be committed or not. ' +

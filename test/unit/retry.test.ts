@@ -1,6 +1,6 @@
 import { PoolExhaustedError } from '../../src/errors';
 import { RetryPolicy } from '../../src/retry/policy';
-import type { ErrorClass } from '../../src/driver/error-table';
+import type { ErrorClass } from '../../src/driver/error-class';
 import { retryAfter, type Repetition } from '../../src/retry/retry';
 import { breaks, codeError, serverError } from '../support/fake-driver';
 import { endAll, FakeDatabase, rejection, watched } from '../support/fixture';
@@ -21,6 +21,8 @@ const SAFE: ErrorClass = {
   connection: 'keep',
   statement: 'safe',
   transaction: 'restart',
+  commit: 'refused',
+  says: '',
 };
 type Classing = Pick<Repetition<unknown>, 'classOf'>;
 const always: Classing = { classOf: () => SAFE };

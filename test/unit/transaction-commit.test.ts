@@ -32,16 +32,15 @@ describe('a COMMIT whose answer does not come', () => {
     ]);
   });
 
-  it.each([1180, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3168, 3169])(
-    'is in doubt also where the server says %d',
-    async (errno) => {
-      const db = new FakeDatabase();
-      db.driver.on(/^COMMIT/, { error: serverError(errno) });
-      const { error, hooks } = await failedCommit(db);
-      expect(error).toBeInstanceOf(CommitInDoubtError);
-      expect([hooks, db.driver.open]).toEqual([[], 0]);
-    },
-  );
+  it.each([
+    1180, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 1969, 3032, 3168, 3169,
+  ])('is in doubt also where the server says %d', async (errno) => {
+    const db = new FakeDatabase();
+    db.driver.on(/^COMMIT/, { error: serverError(errno) });
+    const { error, hooks } = await failedCommit(db);
+    expect(error).toBeInstanceOf(CommitInDoubtError);
+    expect([hooks, db.driver.open]).toEqual([[], 0]);
+  });
 
   it('is in doubt where end() closes the connection under it', async () => {
     const db = new FakeDatabase();
@@ -70,6 +69,7 @@ describe('a COMMIT that certainly did not happen', () => {
     ['was never sent', { ...breaks(codeError('EPIPE')), unsent: true }, 'EPIPE'],
     ['was refused', { error: serverError(1213) }, 'ER_1213'],
     ['was refused by the cluster', { error: serverError(3101) }, 'ER_3101'],
+    ['was refused for a reason nobody knows', { error: serverError(3100) }, 'ER_3100'],
   ])('rejects with the driver’s error: it %s', async (_why, reply, code) => {
     const db = new FakeDatabase();
     db.driver.on(/^COMMIT/, reply);
