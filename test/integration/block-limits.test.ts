@@ -181,7 +181,7 @@ onEachServer((bench) => {
       const error = await failure(work(db));
       const took = performance.now() - begun;
       expect(db.stats().active).toBe(0);
-      proxy.heal();
+      await proxy.heal();
       await db.query('DO 0');
       await db.end({ deadline: 0 });
       await proxy.close();
