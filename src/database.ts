@@ -1,4 +1,4 @@
-import type { DefaultRows, Result } from './driver/statement';
+import type { DefaultRows, Result, Row } from './driver/statement';
 import type {
   StatementObject,
   StatementOptions,
@@ -10,9 +10,16 @@ import { PooledDatabase } from './pooled-database';
 import { currentContext, withoutScope } from './scope/context';
 import { atomic, type AtomicCallback, type AtomicTarget } from './transaction/atomic';
 import type { AtomicOptions } from './transaction/atomic-options';
+import {
+  bulkInsert,
+  type BulkInsertOptions,
+  type BulkInsertResult,
+  type BulkTarget,
+} from './transaction/bulk-insert';
 import { furtherSlot } from './transaction/further-slot';
 import { runHook, type Hook } from './transaction/hooks';
 import { StatementRouter } from './transaction/router';
+import type { RowStream } from './transaction/row-stream';
 import { addHook, currentFrame } from './transaction/transaction-block';
 
 /**
@@ -77,6 +84,72 @@ export class RetryingPooledDatabase extends PooledDatabase {
     options?: StatementOptions,
   ): Promise<Result<T>> {
     return this.#statements.execute<T>(sql, values, options);
+  }
+
+  /** The first row of a prepared statement; `undefined` where there is none. */
+  queryOne<T = Row>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): Promise<T | undefined> {
+    return this.#statements.queryOne<T>(sql, values, options);
+  }
+
+  /** The first column of that row; `undefined` where there is none. */
+  queryValue<T = unknown>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): Promise<T | undefined> {
+    return this.#statements.queryValue<T>(sql, values, options);
+  }
+
+  /**
+   * Brings many rows into a table, all of them or none, in as few INSERTs as `max_allowed_packet`
+   * and `maxBytes` allow. Rows are objects by column, or arrays with `columns` given. Where it takes
+   * several statements they are a transaction, or part of the one that is open.
+   *
+   * @throws {InvalidArgumentError} naming the row and the column, before anything is sent.
+   *
+   * @example
+   * await db.bulkInsert('orders', [{ id: 1, total: 5 }, { id: 2, total: 7 }], { onDuplicate: 'update' });
+   */
+  bulkInsert(
+    table: string | readonly string[],
+    rows: Iterable<object>,
+    options?: BulkInsertOptions,
+  ): Promise<BulkInsertResult> {
+    const { driver, pool } = this.parts;
+    const target: BulkTarget = {
+      escape: (value) => driver.escape(value),
+      maxAllowedPacket: async () => {
+        // Known from the first connection on.
+        if (pool.maxAllowedPacket === undefined) await this.query('DO 0');
+        return pool.maxAllowedPacket ?? 0;
+      },
+      run: (sql) => this.#statements.runEscaped(sql),
+      atomic: (fn) => this.atomic(fn),
+    };
+    return bulkInsert(target, table, rows, options);
+  }
+
+  /**
+   * The rows of a prepared statement one by one, as they arrive; no faster than they are taken.
+   *
+   * Outside a transaction a stream has a connection of its own, so that statements can be run while
+   * its rows are taken. Inside one it has the transaction's, and every other statement of that rejects
+   * with {@link StreamOpenError} until the stream is read to its end or left. Nothing is sent before
+   * the first `next()`. `timeout` counts from there to the last row.
+   *
+   * @example
+   * for await (const row of db.stream('SELECT * FROM orders')) await archive(row);
+   */
+  stream<T = Row>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): RowStream<T> {
+    return this.#statements.stream<T>(sql, values, options);
   }
 
   /**

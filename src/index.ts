@@ -2,13 +2,19 @@
 export { RetryingPooledDatabase } from './database';
 export type { EndOptions, PooledDatabase } from './pooled-database';
 export { releaseConnection } from './decorators/release-connection';
+export type { ReleaseOptions } from './decorators/release-options';
+export { atomic, type AtomicMethodOptions } from './decorators/atomic';
 export { auditReleases } from './decorators/audit';
 export type { AsyncMethod, AsyncMethodDecorator } from './decorators/dialect';
 export { connectionScope, type ScopeOptions } from './scope/connection-scope';
 export type { AtomicCallback } from './transaction/atomic';
 export type { AtomicOptions, IsolationLevel } from './transaction/atomic-options';
 export type { TransactionBlock } from './transaction/transaction-block';
+export type { RowStream } from './transaction/row-stream';
 export type { PooledConnection } from './transaction/pooled-connection';
+export type { BulkInsertOptions, BulkInsertResult } from './transaction/bulk-insert';
+export type { OnDuplicate } from './driver/on-duplicate';
+export { sql, type SqlFragment, type SqlTag } from './driver/sql-tag';
 export type { Hook } from './transaction/hooks';
 export type {
   DatabaseOptions,

@@ -15,6 +15,8 @@ export interface InsertRequest {
   readonly escape: (value: unknown) => string;
   /** What one statement may have at most, in bytes of UTF-8. */
   readonly maxBytes: number;
+  /** The same where a statement has a single row. @default maxBytes */
+  readonly largestRow?: number;
   /** @default 'error' */
   readonly onDuplicate?: OnDuplicate | undefined;
 }
@@ -48,7 +50,7 @@ function columnsOf(row: unknown): readonly string[] {
  * // ["INSERT INTO `t` (`a`, `b`) VALUES (1, 'x'), (2, NULL)"]
  */
 export function planInsert(request: InsertRequest): string[] {
-  const { rows, escape, maxBytes, onDuplicate = 'error' } = request;
+  const { rows, escape, maxBytes, largestRow = maxBytes, onDuplicate = 'error' } = request;
   const table = typeof request.table === 'string' ? [request.table] : request.table;
   const name = qualifiedName('table', table);
   checkOnDuplicate(onDuplicate);
@@ -64,7 +66,7 @@ export function planInsert(request: InsertRequest): string[] {
     const head = `INSERT INTO ${name} (${list}) VALUES `;
     return {
       writer: new RowWriter(columns, escape, request.columns !== undefined),
-      batches: new InsertBatches(head, duplicateClause(onDuplicate, columns), maxBytes),
+      batches: new InsertBatches(head, duplicateClause(onDuplicate, columns), maxBytes, largestRow),
     };
   };
   let plan =

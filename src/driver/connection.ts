@@ -32,6 +32,8 @@ export interface Connection {
   readonly lost: Error | undefined;
 
   run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>>;
+  /** Runs a prepared statement whose rows are taken as they arrive. Pending until the last one has. */
+  stream(statement: Statement): RowSource;
   /** Resolves when no statement is pending. */
   drained(): Promise<void>;
   ping(): Promise<void>;
@@ -47,6 +49,14 @@ export interface Connection {
   watch(threshold: number, listener: (sql: string, elapsed: number) => void): void;
   /** `listener` is called once, when the connection is lost without our doing. */
   onLost(listener: (reason: Error) => void): void;
+}
+
+/** Rows as they arrive; reading from the network stops while nobody takes them. */
+export interface RowSource {
+  /** Rows in the order of the result, some at a time; `undefined` after the last. One call at a time. */
+  next(): Promise<readonly unknown[] | undefined>;
+  /** What still comes is read and thrown away. */
+  drop(): void;
 }
 
 /** What makes connections. */

@@ -2,12 +2,15 @@ import type { Connection as CoreConnection } from 'mysql2';
 import type { Socket } from 'node:net';
 import { InvalidArgumentError } from '../errors';
 import { systemClock } from '../clock';
-import type { Connection, Flavour } from './connection';
+import type { Connection, Flavour, RowSource } from './connection';
+import { Mysql2RowSource, type RowCommand } from './mysql2-row-source';
 import { traitsOf } from './sql-text';
 import type { Field, Result, Statement, StatementKind } from './statement';
 
 /** The status bit that is set while a transaction is open, on both flavours. */
 const IN_TRANSACTION = 1;
+/** The status bit of the SQL mode in which a backslash is a character like any other. */
+const NO_BACKSLASH_ESCAPES = 512;
 
 /** What an OK packet carries beside what users see. */
 interface OkPacket {
@@ -23,6 +26,10 @@ interface Core {
   query(statement: object, done: Callback): void;
   execute(sql: string, values: unknown, done: Callback): void;
   execute(statement: object, done: Callback): void;
+  query(statement: object): RowCommand;
+  execute(statement: object): RowCommand;
+  pause(): void;
+  resume(): void;
   ping(done: (error: Error | null) => void): void;
   reset(done: (error: Error | null) => void): void;
   end(done?: (error: Error | null) => void): void;
@@ -44,6 +51,22 @@ function lostError(): Error {
 function hideText(error: Error): Error {
   if ('sql' in error) Object.defineProperty(error, 'sql', { enumerable: false });
   return error;
+}
+
+/** The rows of a statement that was never sent. */
+function failedSource(error: Error): RowSource {
+  return { next: () => Promise.reject(error), drop: () => {} };
+}
+
+function hasEscapes({ values, escaped }: Statement): boolean {
+  return escaped === true || (values !== undefined && values.length > 0);
+}
+
+function unescapable(): InvalidArgumentError {
+  return new InvalidArgumentError(
+    'values',
+    'cannot be escaped safely under the SQL mode NO_BACKSLASH_ESCAPES: use execute(), which binds them',
+  );
 }
 
 /** ER_MAX_PREPARED_STMT_COUNT_REACHED: a limit of the server's as a whole. */
@@ -75,6 +98,9 @@ export class Mysql2Connection implements Connection {
   #closed = false;
   #lost: Error | undefined;
   #onLost: ((reason: Error) => void) | undefined;
+  #rows: Mysql2RowSource | undefined;
+  /** mysql2 escapes with backslashes, which this session takes for text. */
+  #escapesFail = false;
   #slow = Infinity;
   #onSlow: ((sql: string, elapsed: number) => void) | undefined;
   inTransaction = false;
@@ -110,6 +136,10 @@ export class Mysql2Connection implements Connection {
       const { sql, values, shape } = statement;
       if (this.#lost !== undefined) {
         reject(this.#lost);
+        return;
+      }
+      if (this.#escapesFail && kind === 'query' && hasEscapes(statement)) {
+        reject(unescapable());
         return;
       }
       if (statement.tidy !== true && traitsOf(sql).dirtiesSession) this.dirty = true;
@@ -151,6 +181,39 @@ export class Mysql2Connection implements Connection {
     });
   }
 
+  stream(statement: Statement): RowSource {
+    const { sql, values, shape } = statement;
+    if (this.#lost !== undefined) return failedSource(this.#lost);
+    if (traitsOf(sql).dirtiesSession) this.dirty = true;
+    const rows = new Mysql2RowSource({
+      pause: () => this.#core.pause(),
+      resume: () => this.#core.resume(),
+      noteAnswer: (answer) => this.#note(answer as OkPacket),
+      finished: () => {
+        if (this.#rows === rows) this.#rows = undefined;
+        this.#finish();
+      },
+    });
+    const start = (kind: StatementKind): void => {
+      rows.follow(this.#core[kind]({ ...shape, sql, values }), (error) => {
+        hideText(error);
+        this.#forgetStale(error, statement);
+        // The server prepares no more; the same statement goes as text.
+        const again = kind === 'execute' && isTooManyPrepared(error);
+        if (again) start('query');
+        return again;
+      });
+    };
+    this.#pending++;
+    this.#rows = rows;
+    try {
+      start('execute');
+    } catch (cause) {
+      rows.fail(new InvalidArgumentError('values', 'cannot be bound', { cause }));
+    }
+    return rows;
+  }
+
   drained(): Promise<void> {
     if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
@@ -187,6 +250,8 @@ export class Mysql2Connection implements Connection {
     this.#closed = true;
     this.#lost ??= reason;
     this.#socket.destroy(reason);
+    // mysql2 tells a command without a callback nothing of it.
+    this.#rows?.fail(reason);
   }
 
   watch(threshold: number, listener: (sql: string, elapsed: number) => void): void {
@@ -227,7 +292,10 @@ export class Mysql2Connection implements Connection {
   }
 
   #note({ serverStatus, stateChanges }: OkPacket): void {
-    if (serverStatus !== undefined) this.inTransaction = (serverStatus & IN_TRANSACTION) !== 0;
+    if (serverStatus !== undefined) {
+      this.inTransaction = (serverStatus & IN_TRANSACTION) !== 0;
+      this.#escapesFail = (serverStatus & NO_BACKSLASH_ESCAPES) !== 0;
+    }
     // The server reports "changed" as an empty text, and MySQL sends an empty report with each COMMIT.
     if (stateChanges === undefined) return;
     if (stateChanges.schema !== null) this.schemaChanged = this.dirty = true;
@@ -242,6 +310,7 @@ export class Mysql2Connection implements Connection {
 
   #lose(reason: Error): void {
     this.#lost ??= reason;
+    this.#rows?.fail(this.#lost);
     const listener = this.#onLost;
     this.#onLost = undefined;
     if (!this.#closed) listener?.(this.#lost);

@@ -42,6 +42,8 @@ export interface Statement {
   readonly shape?: ResultShape | undefined;
   /** Known to leave the session as it was, whatever its text looks like. */
   readonly tidy?: boolean;
+  /** Has values escaped into its text. */
+  readonly escaped?: boolean;
 }
 
 /** `query` sends text with the values escaped into it; `execute` prepares and binds. */

@@ -71,6 +71,11 @@ export class Lease {
     return this.#entry.generation;
   }
 
+  /** Reports that its holder is gone; whoever notices gives it back. */
+  noteAbandoned(): void {
+    if (this.#returned === undefined) this.#home.noteAbandoned(this.#entry);
+  }
+
   /** Gives back what its holder, who is gone, did not; reported as a leak. */
   reclaim(): void {
     if (this.#returned !== undefined) return;

@@ -184,6 +184,11 @@ export class Pool implements LeaseHome {
     return this.#options.initSql.length === 0;
   }
 
+  /** The longest statement the server takes, in bytes; `undefined` before the first connection. */
+  get maxAllowedPacket(): number | undefined {
+    return this.#stock.maxAllowedPacket;
+  }
+
   get limits(): PoolLimits {
     return this.#stock.limits;
   }

@@ -51,6 +51,7 @@ export class Stock {
   readonly #housekeeper: Housekeeper;
   #limits: PoolLimits;
   #generation = 0;
+  #maxAllowedPacket: number | undefined;
   #lastFailure: unknown;
   #lastFailureAt = 0;
   readonly #proofs = new Set<Promise<void>>();
@@ -108,6 +109,11 @@ export class Stock {
     const { acquireTimeout } = this.#options;
     const memory = acquireTimeout > 0 ? acquireTimeout : FAILURE_MEMORY;
     return this.#clock.now() - this.#lastFailureAt <= memory ? this.#lastFailure : undefined;
+  }
+
+  /** Of the newest connection; `undefined` while there was none. */
+  get maxAllowedPacket(): number | undefined {
+    return this.#maxAllowedPacket;
   }
 
   get connecting(): number {
@@ -261,6 +267,7 @@ export class Stock {
 
   #opened({ connection, facts, generation }: Opened & { generation: number }): void {
     this.#lastFailure = undefined;
+    this.#maxAllowedPacket = facts.maxAllowedPacket;
     const now = this.#clock.now();
     const { maxLifetime, keepaliveInterval } = this.#options;
     const lifespan = lifespanOf(now, maxLifetime, keepaliveInterval, facts.waitTimeout);

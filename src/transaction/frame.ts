@@ -7,6 +7,8 @@ import { Lane, type Block } from '../scope/lane';
 import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { TransactionHooks } from './hooks';
+import type { OpenedStream } from './row-stream';
+import { streamOpen, type RunningStream } from './running-stream';
 import { doomedBy } from './soundness';
 import { Transaction, type TransactionHost, type TransactionMode } from './transaction';
 
@@ -99,6 +101,7 @@ export class Frame implements OpenFrame, Block {
   /** Why nothing more is taken in; `undefined` while it is. */
   refusal(): Error | undefined {
     if (this.isOver) return over(this.label);
+    if (this.#transaction.open !== undefined) return streamOpen();
     return this.#spoilt === undefined ? this.#transaction.soundness.doomed : doomedBy(this.#spoilt);
   }
 
@@ -113,12 +116,49 @@ export class Frame implements OpenFrame, Block {
     return this.lane.run(() => this.#send<T>(kind, statement, limit), limit);
   }
 
+  /** Begins a statement whose rows are taken one by one; until they are, no other is run in the transaction. */
+  async stream(
+    statement: Statement,
+    limit: Limit | undefined,
+    done: () => void,
+  ): Promise<OpenedStream> {
+    const refusal = this.refusal() ?? controlRefusal(statement.sql) ?? hiddenRefusal(statement.sql);
+    if (refusal !== undefined) throw refusal;
+    const running = await this.lane.run(() => this.#openStream(statement, limit, done), limit);
+    return { running, first: await running.next() };
+  }
+
+  async #openStream(
+    statement: Statement,
+    limit: Limit | undefined,
+    done: () => void,
+  ): Promise<RunningStream> {
+    await this.#ready(limit);
+    const transaction = this.#transaction;
+    const stream = transaction.stream(statement, limit, () => {
+      if (transaction.open?.stream === stream) transaction.open = undefined;
+      done();
+    });
+    transaction.open = { stream, frame: this };
+    return stream;
+  }
+
+  /** Leaves a stream that was opened in this frame or inside it. */
+  async #closeStream(): Promise<void> {
+    const { open } = this.#transaction;
+    if (open === undefined) return;
+    let frame: Frame | undefined = open.frame as Frame;
+    while (frame !== undefined && frame !== this) frame = frame.#parent;
+    if (frame === this) await open.stream.leave(over(this.label));
+  }
+
   #send<T>(
     kind: StatementKind,
     statement: Statement,
     limit: Limit | undefined,
   ): Promise<Result<T>> {
-    if (this.#started && this.#transaction.soundness.certain && this.#state !== 'closed') {
+    const { soundness, open } = this.#transaction;
+    if (this.#started && soundness.certain && open === undefined && this.#state !== 'closed') {
       return this.#transaction.run(kind, statement, limit);
     }
     return this.#ready(limit).then(() => this.#transaction.run<T>(kind, statement, limit));
@@ -127,6 +167,8 @@ export class Frame implements OpenFrame, Block {
   /** Brings the server to where a statement of this frame may run. */
   async #ready(limit: Limit | undefined): Promise<void> {
     const { soundness } = this.#transaction;
+    // It may have been opened while this waited for its turn.
+    if (this.#transaction.open !== undefined) throw streamOpen();
     if (this.#transaction.begun && !soundness.certain) await this.#transaction.examine(limit);
     this.#refuseIfDone();
     if (this.#started) return;
@@ -174,6 +216,7 @@ export class Frame implements OpenFrame, Block {
     this.#state = 'leaving';
     const { limit } = this;
     if (!this.lane.free) await this.lane.idle();
+    if (this.#transaction.open !== undefined) await this.#closeStream();
     if (this.#started && !this.#transaction.soundness.certain) {
       await this.#transaction.examine(limit);
     }
@@ -216,6 +259,7 @@ export class Frame implements OpenFrame, Block {
   async rollBack(reason: Error): Promise<void> {
     const closedFromOutside = this.#state === 'closed';
     this.#close();
+    if (this.#transaction.open !== undefined) await this.#closeStream();
     await this.#transaction.settled();
     if (closedFromOutside) return;
     const { limit } = this;

@@ -2,15 +2,19 @@ import type { Result, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
 import { LeaseReleasedError } from '../errors';
 import { runWithin } from '../pool/cut-off';
+import type { Limit } from '../limit';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
+import type { Lane } from '../scope/lane';
 import { Slot } from '../scope/slot';
 import { atomic, type AtomicCallback, type AtomicTarget } from './atomic';
 import type { AtomicOptions } from './atomic-options';
 import { furtherSlot } from './further-slot';
 import { StatementFace } from './statement-face';
-import { underLimit } from './statement-limit';
-import { currentFrame, runInFrame } from './transaction-block';
+import type { OpenStream } from './row-stream';
+import { RunningStream, streamOpen } from './running-stream';
+import { limitOf, underLimit } from './statement-limit';
+import { currentFrame, runInFrame, streamInFrame } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
 const DONE = Promise.resolve();
@@ -31,6 +35,7 @@ export class PooledConnection extends StatementFace {
   #ownSlot: Slot | undefined;
   readonly #host: TransactionHost;
   #released: Promise<void> | undefined;
+  #stream: RunningStream | undefined;
   #blocks = 0;
 
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
@@ -66,6 +71,7 @@ export class PooledConnection extends StatementFace {
   /** As {@link RetryingPooledDatabase.atomic}, on this connection. Only its own calls take part. */
   async atomic<T>(fn: AtomicCallback<T>, options?: AtomicOptions): Promise<T> {
     this.#refuseIfReleased();
+    this.#refuseIfBusy();
     const target: AtomicTarget = {
       key: this.#slot,
       slot: () => this.#slot,
@@ -107,19 +113,52 @@ export class PooledConnection extends StatementFace {
     if (frame !== undefined) return runInFrame<T>(frame, this.#host, kind, request);
     const { statement } = request;
     // The connection is outside all scopes, and so outside their limits.
+    this.#refuseIfBusy();
+    const run = async (limit: Limit | undefined): Promise<Result<T>> => {
+      this.#refuseIfBusy();
+      return runWithin(limit, this.#lease, () => this.#lease.run<T>(kind, statement));
+    };
     return underLimit(request, undefined, this.#host, (limit) =>
-      this.#slot.lane.run(
-        () => runWithin(limit, this.#lease, () => this.#lease.run<T>(kind, statement)),
-        limit,
-      ),
+      this.#slot.lane.run(() => run(limit), limit),
     );
+  }
+
+  protected dispatchStream(request: StatementRequest): OpenStream {
+    this.#refuseIfReleased();
+    const frame = currentFrame(this.#slot);
+    if (frame !== undefined) return streamInFrame(frame, this.#host, request);
+    return async () => {
+      const limit = limitOf(request, undefined, this.#host);
+      const { clock } = this.#host;
+      const open = async (): Promise<RunningStream> => {
+        this.#refuseIfBusy();
+        return (this.#stream = new RunningStream(request.statement, this.#lease, limit, {
+          clock,
+          done: () => {
+            this.#stream = undefined;
+            limit?.end();
+            return undefined;
+          },
+        }));
+      };
+      const running = await this.#slot.lane.run(open, limit);
+      return { running, first: await running.next() };
+    };
   }
 
   #giveBack(): Promise<void> {
     const lane = this.#ownSlot?.lane;
-    // Statements that were issued before still run; a block that is open is cut off and rolled back.
-    if (lane === undefined || lane.free) return this.#lease.giveBack() ?? DONE;
-    return lane.quiet().then(() => this.#lease.giveBack());
+    if (this.#stream === undefined && (lane === undefined || lane.free)) {
+      return this.#lease.giveBack() ?? DONE;
+    }
+    return this.#giveBackInTurn(lane);
+  }
+
+  /** Statements that were issued before still run; a block that is open is cut off and rolled back. */
+  async #giveBackInTurn(lane: Lane | undefined): Promise<void> {
+    await this.#stream?.leave(releasedError());
+    await lane?.quiet();
+    await this.#lease.giveBack();
   }
 
   /** The order of this connection's statements; made with the first of them. */
@@ -127,10 +166,18 @@ export class PooledConnection extends StatementFace {
     return (this.#ownSlot ??= new Slot(this.#pool, this.#host.clock, {}, { pinned: this.#lease }));
   }
 
+  #refuseIfBusy(): void {
+    if (this.#stream !== undefined) throw streamOpen();
+  }
+
   #refuseIfReleased(): void {
     if (this.#released === undefined) return;
-    throw new LeaseReleasedError(
-      'This connection was released; take another one with getConnection()',
-    );
+    throw releasedError();
   }
+}
+
+function releasedError(): LeaseReleasedError {
+  return new LeaseReleasedError(
+    'This connection was released; take another one with getConnection()',
+  );
 }

@@ -1,4 +1,4 @@
-import type { Result, StatementKind } from '../driver/statement';
+import type { Result, ResultHeader, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
 import { traitsOf } from '../driver/sql-text';
 import type { Limit } from '../limit';
@@ -12,7 +12,9 @@ import type { Slot } from '../scope/slot';
 import { controlRefusal } from './frame';
 import { StatementFace } from './statement-face';
 import { underLimit } from './statement-limit';
-import { frameOf, runInFrame } from './transaction-block';
+import { ownStream } from './own-stream';
+import type { OpenStream } from './row-stream';
+import { frameOf, runInFrame, streamInFrame } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
 /**
@@ -74,6 +76,23 @@ export class StatementRouter extends StatementFace {
       const errand: Errand = { kind, request, holder: holderOf(slot), limit };
       return slot.lane.run(() => this.#attempt<T>(errand), limit);
     });
+  }
+
+  /** Text with values escaped into it by the library. */
+  async runEscaped(sql: string): Promise<ResultHeader> {
+    const request = { statement: { sql, escaped: true }, idempotent: undefined };
+    const [header] = await this.dispatch<ResultHeader>('query', request);
+    return header;
+  }
+
+  protected dispatchStream(request: StatementRequest): OpenStream {
+    const context = currentContext();
+    const frame = frameOf(context, this.#pool);
+    if (frame !== undefined) return streamInFrame(frame, this.#host, request);
+    const refusal = controlRefusal(request.statement.sql);
+    if (refusal !== undefined) throw refusal;
+    this.#host.policy.noteCall();
+    return ownStream(this.#pool, this.#host, request, context?.scope);
   }
 
   /** The first attempt, and all others if it fails. */

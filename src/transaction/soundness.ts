@@ -66,6 +66,11 @@ export class Soundness {
     }
   }
 
+  /** Rows came without the status flag; what is no plain read may have ended the transaction. */
+  noteRows(sql: string): void {
+    if (!traitsOf(sql).plainDml) this.#suspect(new Error('not known after a stream'), sql);
+  }
+
   #suspect(error: Error, sql: string): void {
     this.#suspicion = error;
     this.#mayHaveCommitted ||= !traitsOf(sql).plainDml;

@@ -1,4 +1,4 @@
-import type { DefaultRows, Result, StatementKind } from '../driver/statement';
+import type { DefaultRows, Result, Row, StatementKind } from '../driver/statement';
 import {
   requestOf,
   type StatementObject,
@@ -6,7 +6,15 @@ import {
   type StatementRequest,
   type StatementValues,
 } from '../driver/statement-arguments';
+import { InvalidArgumentError } from '../errors';
 import { invoke } from '../scope/connection-scope';
+import { RowStream, type OpenStream } from './row-stream';
+
+/** @throws {InvalidArgumentError} where the statement, which has been run, gives no rows. */
+function rowsOf<T>(rows: T[]): T[] {
+  if (Array.isArray(rows)) return rows;
+  throw new InvalidArgumentError('sql', 'was run, and is none that gives rows: use execute()');
+}
 
 /** `query` and `execute` in mysql2's shape, over one way to run a statement that was checked. */
 export abstract class StatementFace {
@@ -33,6 +41,43 @@ export abstract class StatementFace {
   ): Promise<Result<T>> {
     return invoke(() => this.dispatch<T>('execute', requestOf(sql, values, options, this.#named)));
   }
+
+  /** Prepares the statement and gives its rows one by one, as they arrive. */
+  stream<T = Row>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): RowStream<T> {
+    try {
+      return new RowStream<T>(this.dispatchStream(requestOf(sql, values, options, this.#named)));
+    } catch (error) {
+      return new RowStream<T>(() => Promise.reject(error));
+    }
+  }
+
+  /** The first row of a prepared statement; `undefined` where there is none. */
+  async queryOne<T = Row>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): Promise<T | undefined> {
+    const [rows] = await this.execute<T[]>(sql, values, options);
+    return rowsOf(rows)[0];
+  }
+
+  /** The first column of that row; `undefined` where there is none. */
+  async queryValue<T = unknown>(
+    sql: string | StatementObject,
+    values?: StatementValues,
+    options?: StatementOptions,
+  ): Promise<T | undefined> {
+    const shape = { ...options, rowsAsArray: true };
+    const [rows] = await this.execute<T[][]>(sql, values, shape);
+    return rowsOf(rows)[0]?.[0];
+  }
+
+  /** What begins the stream, on the connection that belongs to where it was asked for. May throw. */
+  protected abstract dispatchStream(request: StatementRequest): OpenStream;
 
   /** May throw: that becomes a rejection. */
   protected abstract dispatch<T>(

@@ -9,18 +9,27 @@ export interface StatementTime {
   readonly timeout: number;
 }
 
+/** The limit of a statement that begins now; `around` itself where it has none of its own. */
+export function limitOf(
+  { limits, label }: StatementRequest,
+  around: Limit | undefined,
+  { clock, timeout }: StatementTime,
+): Limit | undefined {
+  if (limits === undefined && timeout === 0) return around;
+  return Limit.within(around, clock, { kind: 'statement', label }, { timeout, ...limits });
+}
+
 /**
  * Runs a statement under its own time limit and signal, inside the limit of what it is part of.
  * Where there is none, this costs nothing.
  */
 export function underLimit<T>(
-  { limits, label }: StatementRequest,
+  request: StatementRequest,
   around: Limit | undefined,
-  { clock, timeout }: StatementTime,
+  time: StatementTime,
   run: (limit: Limit | undefined) => Promise<T>,
 ): Promise<T> {
-  if (limits === undefined && timeout === 0) return run(around);
-  const limit = Limit.within(around, clock, { kind: 'statement', label }, { timeout, ...limits });
+  const limit = limitOf(request, around, time);
   if (limit === undefined || limit === around) return run(around);
   const end = (): void => limit.end();
   const running = run(limit);

@@ -5,8 +5,9 @@ import type { Limit } from '../limit';
 import { currentContext, frameFor, type Context } from '../scope/context';
 import type { Frame } from './frame';
 import type { Hook } from './hooks';
+import type { OpenStream } from './row-stream';
 import { StatementFace } from './statement-face';
-import { underLimit } from './statement-limit';
+import { limitOf, underLimit } from './statement-limit';
 import type { TransactionHost } from './transaction';
 
 /** The transaction block as its callback sees it; `db.query` inside the block does the same. */
@@ -41,6 +42,31 @@ export class TransactionBlock extends StatementFace {
   protected dispatch<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
     return runInFrame<T>(this.#frame, this.#host, kind, request);
   }
+
+  protected dispatchStream(request: StatementRequest): OpenStream {
+    return streamInFrame(this.#frame, this.#host, request);
+  }
+}
+
+/** What opens a stream in a frame, within the limits of both the frame and the caller. */
+export function streamInFrame(
+  frame: Frame,
+  host: TransactionHost,
+  request: StatementRequest,
+): OpenStream {
+  const around = limitIn(frame);
+  return async () => {
+    const limit = limitOf(request, around, host);
+    const done = (): void => {
+      if (limit !== around) limit?.end();
+    };
+    try {
+      return await frame.stream(request.statement, limit, done);
+    } catch (error) {
+      done();
+      throw error;
+    }
+  };
 }
 
 /** Runs a statement in a frame, within the limits of both the frame and the caller. */

@@ -12,6 +12,7 @@ import type { Lease } from '../pool/lease';
 import type { RetryPolicy } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import type { Slot } from '../scope/slot';
+import { RunningStream } from './running-stream';
 import { Soundness } from './soundness';
 
 /** What transactions of one database need of it. */
@@ -41,6 +42,8 @@ const LATE_ROLLBACK = 500;
 export class Transaction {
   readonly mode: TransactionMode;
   readonly soundness = new Soundness();
+  /** The stream that is open in it, and the frame that opened it. */
+  open: { readonly stream: RunningStream; readonly frame: object } | undefined;
   readonly #host: TransactionHost;
   readonly #slot: Slot;
   #lease: Lease | undefined;
@@ -147,6 +150,24 @@ export class Transaction {
   async #isOpen(limit: Limit | undefined): Promise<boolean> {
     await this.control('DO 0', limit);
     return this.#begunLease().connection.inTransaction;
+  }
+
+  /** Runs a user's statement whose rows are taken one by one. The transaction is begun and sound. */
+  stream(statement: Statement, limit: Limit | undefined, done: () => void): RunningStream {
+    const lease = this.#begunLease();
+    return new RunningStream(statement, lease, limit, {
+      clock: this.#host.clock,
+      done: (error) => {
+        done();
+        if (error === undefined) {
+          this.soundness.noteRows(statement.sql);
+        } else {
+          this.soundness.noteFailure(error, statement.sql, lease.connection);
+          this.#condemn(error, lease);
+        }
+        return undefined;
+      },
+    });
   }
 
   /** Runs a statement of our own: SAVEPOINT, RELEASE. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock';
-import type { Connection, Flavour } from '../../src/driver/connection';
+import type { Connection, Flavour, RowSource } from '../../src/driver/connection';
 import type { Result, Statement, StatementKind } from '../../src/driver/statement';
 import { deferred, type Deferred } from './deferred';
 
@@ -67,6 +67,23 @@ export class FakeConnection implements Connection {
       if (tidy) this.dirty = dirty;
       return [(rows ?? (/^SELECT/i.test(sql) ? [] : { affectedRows: 0 })) as T, []];
     });
+  }
+
+  /** The rows of the reply, all at once. */
+  stream(statement: Statement): RowSource {
+    let rows: Promise<unknown[] | undefined> = this.run<unknown[]>('execute', statement).then(
+      ([found]) => (found.length === 0 ? undefined : found),
+    );
+    rows.catch(() => {});
+    return {
+      next: () => {
+        const found = rows;
+        rows = rows.then(() => undefined);
+        rows.catch(() => {});
+        return found;
+      },
+      drop: () => {},
+    };
   }
 
   async drained(): Promise<void> {
