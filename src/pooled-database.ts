@@ -102,9 +102,10 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
    * Rejects where one of them cannot be had; those that came are closed again.
    */
   async warmUp(): Promise<void> {
-    const { minIdle } = this.parts.pool.limits;
+    // Those that are out count: they come back.
+    const length = Math.max(0, this.parts.pool.limits.minIdle - this.parts.pool.stats().active);
     const taken = await Promise.allSettled(
-      Array.from({ length: minIdle }, () => this.parts.pool.acquire()),
+      Array.from({ length }, () => this.parts.pool.acquire()),
     );
     const failure = taken.find(({ status }) => status === 'rejected') as
       PromiseRejectedResult | undefined;
