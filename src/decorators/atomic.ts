@@ -31,11 +31,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
+const ASYNC_GENERATOR: unknown = Object.getPrototypeOf(async function* () {});
+
 function inTransaction(
   method: AnyMethod,
   name: string,
   { db: find, ...options }: AtomicMethodOptions,
 ): AnyMethod {
+  if (Object.getPrototypeOf(method) === ASYNC_GENERATOR) {
+    throw new TypeError(
+      `@atomic: '${name}' is an async generator, whose caller would keep the transaction open ` +
+        'between two steps; make it an async method',
+    );
+  }
   const known: AtomicOptions = { label: name, ...options };
   return function (this: unknown, ...args: unknown[]): unknown {
     const db: unknown =
@@ -66,7 +74,7 @@ function inTransaction(
  * Together with `@releaseConnection` this one stands below, next to the method: the connection goes
  * back after COMMIT.
  *
- * @throws {TypeError} at decoration for accessors, fields and sync generators; at the call where
+ * @throws {TypeError} at decoration for accessors, fields and generators; at the call where
  * there is no database, or the method returns no promise.
  *
  * @example

@@ -1,8 +1,10 @@
 import { systemClock } from '../clock';
+import { layers } from '../driver/classify';
 import { InvalidArgumentError, describe } from '../errors';
 import { silentLogger } from '../logger';
 import { RETRY_DEFAULTS } from '../options';
-import { RetryPolicy } from '../retry/policy';
+import { circumstancesOf } from '../retry/failures';
+import { RetryPolicy, type Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import { SCOPE_OPTIONS, checkScopeOptions, type ScopeOptions } from '../scope/connection-scope';
 import { currentContext } from '../scope/context';
@@ -55,8 +57,17 @@ export function repeated(
       what: 'method',
       attempt: again,
       classOf: (reason) =>
-        policy.retryable(reason, { idempotent: true }) ?? policy.restartable(reason),
+        policy.retryable(reason, failureOf(reason)) ?? policy.restartable(reason),
       most: retries + 1,
     });
   });
+}
+
+/** What is known of the statement with whose error a run of the method ended, where it was one. */
+function failureOf(error: unknown): Failure {
+  for (const layer of layers(error)) {
+    const circumstances = circumstancesOf(layer);
+    if (circumstances !== undefined) return { ...circumstances, idempotent: true };
+  }
+  return { idempotent: true };
 }

@@ -8,6 +8,7 @@ import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { checkAtomicOptions, checkNesting, modeOf, type AtomicOptions } from './atomic-options';
 import { Frame } from './frame';
+import { hintAtOuter } from './further-slot';
 import { TransactionBlock, frameOf } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
@@ -55,9 +56,10 @@ export async function atomic<T>(
   if (options !== NO_OPTIONS) checkAtomicOptions(options);
   const outer = currentContext();
   const open = frameOf(outer, target.key);
-  const refusal = open?.refusal();
-  if (refusal !== undefined) throw refusal;
   const beside = open !== undefined && options.requiresNew === true;
+  // Beside a transaction that can only be rolled back another may run: to note why.
+  const refusal = beside && !open.isOver ? undefined : open?.refusal();
+  if (refusal !== undefined) throw refusal;
   const parent = beside ? undefined : open;
   if (parent !== undefined) checkNesting(parent, options);
   const call: Call<T> = { host, target, fn, options, outer, parent, beside };
@@ -138,6 +140,7 @@ async function runBlock<T>(
         runIn(context, async () => fn(block)),
       );
   } catch (error) {
+    if (beside) hintAtOuter(error);
     await frame.rollBack(error as Error);
     await over('rolledBack');
     throw error;
@@ -145,6 +148,7 @@ async function runBlock<T>(
   try {
     await frame.commit();
   } catch (error) {
+    if (beside) hintAtOuter(error);
     if (!(error instanceof CommitInDoubtError)) {
       await over('rolledBack');
       throw error;
