@@ -234,6 +234,8 @@ export class Transaction {
       const sql = `ROLLBACK TO SAVEPOINT ${savepoint}`;
       await this.#inTime(limit, () => this.#begunLease().run('query', { sql }));
     } catch (error) {
+      // A lock wait may have ended the transaction, and its savepoints with it: that is why, then.
+      await this.#inTime(limit, () => this.examine(undefined)).catch(() => {});
       this.soundness.doom(error as Error);
       this.#host.logger.warn(errorFields(error), 'ROLLBACK TO SAVEPOINT failed');
     }

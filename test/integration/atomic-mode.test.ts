@@ -49,9 +49,9 @@ onEachServer((bench) => {
       );
       return taken.then(
         () => false,
-        (error: { errno: number }) => {
+        (error: unknown) => {
           // Only MySQL has a number for NOWAIT.
-          expect([1205, 3572]).toContain(error.errno);
+          expect([1205, 3572]).toContain((error as { errno: number }).errno);
           return true;
         },
       );
