@@ -2,8 +2,15 @@
 export { RetryingPooledDatabase } from './database';
 export type { EndOptions, PooledDatabase } from './pooled-database';
 export { releaseConnection } from './decorators/release-connection';
+export type { ReleaseOptions } from './decorators/release-options';
+export { atomic, type AtomicMethodOptions } from './decorators/atomic';
 export { auditReleases } from './decorators/audit';
-export type { AsyncMethod, AsyncMethodDecorator } from './decorators/dialect';
+export type {
+  AsyncMethod,
+  AsyncMethodDecorator,
+  PromiseMethod,
+  PromiseMethodDecorator,
+} from './decorators/dialect';
 export { connectionScope, type ScopeOptions } from './scope/connection-scope';
 export type { AtomicCallback } from './transaction/atomic';
 export type { AtomicOptions, IsolationLevel } from './transaction/atomic-options';

@@ -9,8 +9,8 @@ import {
   applyDecorator,
   isDecoration,
   type AnyMethod,
-  type AsyncMethod,
-  type AsyncMethodDecorator,
+  type PromiseMethod,
+  type PromiseMethodDecorator,
 } from './dialect';
 
 /** What can run a block: a database, or a connection of one's own. */
@@ -86,9 +86,9 @@ function inTransaction(
  *   async place(order: Order) { … }
  * }
  */
-export function atomic(options?: AtomicMethodOptions): AsyncMethodDecorator;
-export function atomic<F extends AsyncMethod>(method: F, context: ClassMethodDecoratorContext): F;
-export function atomic<F extends AsyncMethod>(
+export function atomic(options?: AtomicMethodOptions): PromiseMethodDecorator;
+export function atomic<F extends PromiseMethod>(method: F, context: ClassMethodDecoratorContext): F;
+export function atomic<F extends PromiseMethod>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<F>,
