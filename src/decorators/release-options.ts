@@ -1,6 +1,7 @@
 import { systemClock } from '../clock';
 import { layers } from '../driver/classify';
 import { InvalidArgumentError, describe } from '../errors';
+import { Limit } from '../limit';
 import { silentLogger } from '../logger';
 import { RETRY_DEFAULTS } from '../options';
 import { circumstancesOf } from '../retry/failures';
@@ -47,18 +48,25 @@ const policy = new RetryPolicy(RETRY_DEFAULTS, 0, systemClock, silentLogger);
 export function repeated(
   first: PromiseLike<unknown>,
   again: () => Promise<unknown>,
-  retries: number,
+  { retries = 0, label, signal }: ReleaseOptions,
 ): Promise<unknown> {
   policy.noteCall();
   return Promise.resolve(first).catch((error: unknown) => {
     // A transaction that is open is run again as a whole, or not at all.
     if (currentContext()?.frames !== undefined) throw error;
+    const around = currentContext()?.scope?.limit;
+    const bounds = signal === undefined ? {} : { signal };
+    // What was called off is not run again; each run has its own limit beside.
+    const limit = Limit.within(around, systemClock, { kind: 'scope', label }, bounds);
     return retryAfter(error, policy, {
       what: 'method',
       attempt: again,
+      limit,
       classOf: (reason) =>
         policy.retryable(reason, failureOf(reason)) ?? policy.restartable(reason),
       most: retries + 1,
+    }).finally(() => {
+      if (limit !== around) limit?.end();
     });
   });
 }

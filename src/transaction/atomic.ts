@@ -77,6 +77,8 @@ async function attempts<T>(call: Call<T>, opened: OpenedScope): Promise<T> {
   const { retries = 0 } = call.options;
   if (call.parent !== undefined || retries === 0) return runBlock(call, opened, 1);
   const { policy } = call.host;
+  // Asked now: a scope that was left is not bounded any more.
+  const { limit } = opened.scope;
   try {
     return await runBlock(call, opened, 1);
   } catch (error) {
@@ -85,7 +87,7 @@ async function attempts<T>(call: Call<T>, opened: OpenedScope): Promise<T> {
       attempt: (number) => runBlock(call, reopened(call, opened), number),
       classOf: (reason) => policy.restartable(reason),
       most: retries + 1,
-      limit: opened.scope.limit,
+      limit,
     });
   }
 }

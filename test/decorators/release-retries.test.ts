@@ -1,5 +1,6 @@
 import {
   CommitInDoubtError,
+  connectionScope,
   releaseConnection,
   type RetryingPooledDatabase,
 } from '../../src/index';
@@ -156,6 +157,32 @@ onEachServer((bench) => {
     const error = await failure(work.bounded(() => db.query('DO SLEEP(5)')));
     expect(error).toMatchObject({ code: 'ERR_STATEMENT_TIMEOUT' });
     expect(runs).toBe(3);
+  });
+
+  it('not once the signal, or the scope around it, has called it off', async () => {
+    const controller = new AbortController();
+    class Called {
+      @releaseConnection({ retries: 5, idempotent: true, signal: controller.signal })
+      async off(): Promise<void> {
+        runs++;
+        lose();
+        await insert(1).finally(() => controller.abort(new Error('enough')));
+      }
+    }
+    expect(await failure(new Called().off())).toMatchObject({ code: 'ERR_STATEMENT_ABORTED' });
+    expect(runs).toBe(1);
+    const around = new AbortController();
+    await failure(
+      connectionScope(
+        () =>
+          work.again(async () => {
+            lose();
+            await insert(1).finally(() => around.abort());
+          }),
+        { signal: around.signal },
+      ),
+    );
+    expect(runs).toBe(2);
   });
 
   it('an async generator cannot be run again: TypeError at the call, and its body does not run', () => {
