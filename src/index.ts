@@ -5,7 +5,12 @@ export { releaseConnection } from './decorators/release-connection';
 export type { ReleaseOptions } from './decorators/release-options';
 export { atomic, type AtomicMethodOptions } from './decorators/atomic';
 export { auditReleases } from './decorators/audit';
-export type { AsyncMethod, AsyncMethodDecorator } from './decorators/dialect';
+export type {
+  AsyncMethod,
+  AsyncMethodDecorator,
+  PromiseMethod,
+  PromiseMethodDecorator,
+} from './decorators/dialect';
 export { connectionScope, type ScopeOptions } from './scope/connection-scope';
 export type { AtomicCallback } from './transaction/atomic';
 export type { AtomicOptions, IsolationLevel } from './transaction/atomic-options';

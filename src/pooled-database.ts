@@ -104,9 +104,7 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
   async warmUp(): Promise<void> {
     // Those that are out count: they come back.
     const length = Math.max(0, this.parts.pool.limits.minIdle - this.parts.pool.stats().active);
-    const taken = await Promise.allSettled(
-      Array.from({ length }, () => this.parts.pool.acquire()),
-    );
+    const taken = await Promise.allSettled(Array.from({ length }, () => this.parts.pool.acquire()));
     const failure = taken.find(({ status }) => status === 'rejected') as
       PromiseRejectedResult | undefined;
     for (const result of taken) {
