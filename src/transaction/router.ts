@@ -106,7 +106,8 @@ export class StatementRouter extends StatementFace {
     if (!(taken instanceof Promise)) return this.#on<T>(taken, errand, failed);
     return taken.then(
       (lease) => this.#on<T>(lease, errand, failed),
-      (error: unknown) => failed(error, { idempotent: this.#isIdempotent(errand), sent: false }),
+      (error: unknown) =>
+        failed(error, { idempotent: this.#host.policy.isIdempotent(errand.request), sent: false }),
     );
   }
 
@@ -120,11 +121,7 @@ export class StatementRouter extends StatementFace {
     const before = connection.sentBytes;
     const pristine = !connection.dirty && this.#pool.plainSessions;
     const { statement } = request;
-    const running =
-      limit === undefined
-        ? connection.run<T>(kind, statement)
-        : runWithin(limit, lease, () => connection.run<T>(kind, statement));
-    return running.then(
+    return runWithin<T>(limit, lease, kind, statement).then(
       (result) => {
         const done = holder.done(lease);
         return done === undefined ? result : done.then(() => result);
@@ -132,8 +129,9 @@ export class StatementRouter extends StatementFace {
       async (error: unknown) => {
         const sent = connection.sentBytes > before;
         const { flavour } = connection;
-        const idempotent = this.#isIdempotent(errand);
-        const failure: Failure = { idempotent, sent, pristine, flavour };
+        const idempotent = this.#host.policy.isIdempotent(errand.request);
+        const { piecemeal } = traitsOf(statement.sql);
+        const failure: Failure = { idempotent, sent, pristine, flavour, piecemeal };
         noteFailure(error, failure);
         const { policy } = this.#host;
         if (policy.condemnsServer(error, failure)) this.#pool.evictOlder(lease);
@@ -149,7 +147,7 @@ export class StatementRouter extends StatementFace {
     const { policy } = this.#host;
     const { holder, limit, request } = errand;
     let last = failure;
-    const idempotent = this.#isIdempotent(errand);
+    const idempotent = this.#host.policy.isIdempotent(errand.request);
     return retryAfter(error, policy, {
       what: 'statement',
       classOf: (reason) => policy.retryable(reason, last),
@@ -164,12 +162,6 @@ export class StatementRouter extends StatementFace {
       most: request.retries === undefined ? undefined : request.retries + 1,
       limit,
     });
-  }
-
-  #isIdempotent({ request }: Errand): boolean {
-    const { idempotent, statement } = request;
-    if (idempotent !== undefined) return idempotent;
-    return this.#host.policy.assumeReadsIdempotent && traitsOf(statement.sql).read;
   }
 }
 
