@@ -35,10 +35,14 @@ export const systemClock: Clock = {
   setDeadline: (callback, delay) => timerOf(setTimeout(callback, Math.min(delay, LONGEST_DELAY))),
 };
 
-/** Resolves after `delay` ms; the caller is taken to wait for it. */
-export function sleep(clock: Clock, delay: number): Promise<void> {
+/** Resolves with `work`, which does not reject, or after `limit` ms without it. */
+export function settledWithin(clock: Clock, limit: number, work: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
-    clock.setDeadline(resolve, delay);
+    const timer = clock.setDeadline(resolve, limit);
+    void work.then(() => {
+      timer.cancel();
+      resolve();
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import { systemClock } from '../clock';
+import { settledWithin, systemClock } from '../clock';
 import { InvalidArgumentError, checkFunction, checkOptionNames, describe } from '../errors';
 import { Limit, checkBounds, raced, type Bounds, type LimitSubject } from '../limit';
 import { currentContext, runIn, type Context } from './context';
@@ -12,6 +12,9 @@ export interface ScopeOptions extends Bounds {
   /** Names the scope in errors and logs. */
   readonly label?: string;
 }
+
+/** How long giving the connection back may take where the scope's time is up, in ms. */
+const LATE_RETURN = 500;
 
 export const SCOPE_OPTIONS = ['label', 'timeout', 'signal'] as const;
 
@@ -76,7 +79,10 @@ export function leave({ scope, limit }: OpenedScope): Promise<void> | undefined 
   const left = scope.leave();
   if (limit === undefined) return left;
   const end = (): void => limit.end();
-  if (left !== undefined) return left.then(end);
+  if (left !== undefined) {
+    // On a dead network the connection comes back later than the caller may wait.
+    return (limit.hit ? settledWithin(systemClock, LATE_RETURN, left) : left).then(end);
+  }
   end();
   return undefined;
 }

@@ -6,10 +6,12 @@ import { currentContext, runIn, type FrameLink } from './context';
 /** What a generator's steps belong to, from its first `next()` to its end. */
 interface Span extends OpenedScope {
   readonly frames: FrameLink | undefined;
+  /** Steps under way. */
+  steps: number;
 }
 
 /** Iterations that were begun and that nobody holds any more: their scopes would never end. */
-const abandoned = new FinalizationRegistry<OpenedScope>(({ scope, limit }) => {
+const abandoned = new FinalizationRegistry<Span>(({ scope, limit }) => {
   scope.abandon();
   limit?.end();
 });
@@ -50,7 +52,9 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
         ),
       );
     }
-    return this.#step(span, (iterator) => iterator.next(...args));
+    const { limit } = span;
+    if (limit?.hit !== true) return this.#step(span, (iterator) => iterator.next(...args));
+    return this.throw(limit.whole);
   }
 
   return(value?: R | PromiseLike<R>): Promise<IteratorResult<T, R>> {
@@ -76,9 +80,13 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
 
   #begin(): Span {
     const outer = currentContext();
-    const opened = openScope(outer, this.#options);
-    abandoned.register(this, opened, this);
-    return { ...opened, frames: outer?.frames };
+    const span: Span = { ...openScope(outer, this.#options), frames: outer?.frames, steps: 0 };
+    // Between two steps nobody else would give the connection back. Must not hold the iteration.
+    span.limit?.onHit(() => {
+      if (span.steps === 0) void leave(span);
+    });
+    abandoned.register(this, span, this);
+    return span;
   }
 
   #finish(
@@ -103,6 +111,7 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
     span: Span,
     act: (iterator: AsyncIterator<T, R, N>) => Promise<IteratorResult<T, R>>,
   ): Promise<IteratorResult<T, R>> {
+    span.steps++;
     try {
       const step = runIn(span.context, () => {
         this.#iterator ??= this.#source[Symbol.asyncIterator]();
@@ -114,6 +123,8 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
     } catch (error) {
       await this.#leave(span);
       throw error;
+    } finally {
+      span.steps--;
     }
   }
 

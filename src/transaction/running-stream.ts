@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../clock';
+import { settledWithin, type Clock } from '../clock';
 import { StreamOpenError } from '../errors';
 import { failedSource, type RowSource } from '../driver/connection';
 import { traitsOf } from '../driver/sql-text';
@@ -109,7 +109,7 @@ export class RunningStream {
     const { connection } = this.#lease;
     this.#source.drop();
     if (this.#limit?.hit !== true) {
-      await Promise.race([connection.drained(), sleep(this.#home.clock, LAST_ROWS)]);
+      await settledWithin(this.#home.clock, LAST_ROWS, connection.drained());
     }
     await (connection.pending > 0 ? this.#lease.cutOff() : this.#lease.stopping);
   }

@@ -20,11 +20,21 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 onEachServer((bench) => {
+  const proxies: FaultProxy[] = [];
+  const proxied = async (): Promise<FaultProxy> => {
+    const proxy = await startProxy(bench.server);
+    proxies.push(proxy);
+    return proxy;
+  };
+  afterEach(async () => {
+    for (const proxy of proxies.splice(0)) await proxy.close();
+  });
+
   describe('while the order to stop a statement is still on its way', () => {
     let proxy: FaultProxy;
     let db: RetryingPooledDatabase;
     beforeEach(async () => {
-      proxy = await startProxy(bench.server);
+      proxy = await proxied();
       const { host, port } = proxy;
       db = bench.open({ host, port, connectionLimit: 1 });
       await db.query('DO 0');
@@ -33,7 +43,6 @@ onEachServer((bench) => {
     });
     afterEach(async () => {
       await db.end({ deadline: 0 });
-      await proxy.close();
     });
     const innocent = async (): Promise<unknown> =>
       (await db.query<{ n: number }[]>('SELECT SLEEP(0.4) AS n'))[0];
@@ -77,14 +86,13 @@ onEachServer((bench) => {
     let proxy: FaultProxy;
     let db: RetryingPooledDatabase;
     beforeEach(async () => {
-      proxy = await startProxy(bench.server);
+      proxy = await proxied();
       const { host, port } = proxy;
       db = bench.open({ host, port, connectionLimit: 1 });
       await db.query('DO 0');
     });
     afterEach(async () => {
       await db.end({ deadline: 0 });
-      await proxy.close();
     });
 
     /** The error of `work`, on a network that takes longer than its limit of 50 ms. */
@@ -226,6 +234,51 @@ onEachServer((bench) => {
     expect(db.stats().active).toBe(0);
   });
 
+  it('a decorated generator whose time passes between two steps: connection back, body told', async () => {
+    const db = bench.open({ connectionLimit: 1 });
+    const told: unknown[] = [];
+    class Reports {
+      @releaseConnection({ timeout: 100 })
+      async *rows(): AsyncGenerator<number> {
+        await db.query('DO 0');
+        try {
+          yield 1;
+          yield 2;
+        } finally {
+          told.push(await failure(db.query('DO 0')));
+        }
+      }
+    }
+    const rows = new Reports().rows();
+    await rows.next();
+    expect(db.stats().active).toBe(1);
+    await until('it is back', () => db.stats().active === 0);
+    expect(await failure(rows.next())).toBeInstanceOf(StatementTimeoutError);
+    expect(told).toEqual([expect.any(StatementTimeoutError)]);
+    expect(await rows.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('a scope whose connection cannot be cleaned in time settles soon after its limit', async () => {
+    const proxy = await proxied();
+    const { host, port } = proxy;
+    const db = bench.open({ host, port, connectTimeout: 5000 });
+    const took = await elapsed(async () => {
+      const scope = connectionScope(
+        async () => {
+          await db.query('SET @x = 1');
+          proxy.blackHole();
+          await new Promise(() => {});
+        },
+        { timeout: 200 },
+      );
+      expect(await failure(scope)).toBeInstanceOf(StatementTimeoutError);
+    });
+    expect(took).toBeLessThan(1500);
+    await proxy.heal();
+    await until('it is back', () => db.stats().active === 0);
+    await db.end();
+  });
+
   it('a decorated generator that nobody holds any more leaves nothing on a signal that lives on', async () => {
     const db = bench.open({ connectionLimit: 1 });
     const { signal } = new AbortController();
@@ -243,43 +296,6 @@ onEachServer((bench) => {
     await until('it is collected', () => {
       collectGarbage();
       return db.stats().active === 0 && getEventListeners(signal, 'abort').length === 0;
-    });
-  });
-
-  describe('CALL, of which a part stands when it fails', () => {
-    beforeAll(async () => {
-      const { schema } = bench;
-      await bench.sql(`CREATE TABLE ${schema}.log (n INT)`);
-      await bench.sql(
-        `CREATE PROCEDURE ${schema}.deadlocked() BEGIN INSERT INTO ${schema}.log VALUES (1); ` +
-          "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock'; END",
-      );
-      await bench.sql(
-        `CREATE PROCEDURE ${schema}.slow() BEGIN INSERT INTO ${schema}.log VALUES (2); ` +
-          `SELECT COUNT(*) FROM ${schema}.log WHERE SLEEP(5) = 0; END`,
-      );
-    });
-    beforeEach(() => bench.sql(`DELETE FROM ${bench.schema}.log`));
-    const logged = async (): Promise<number> =>
-      (await bench.sql(`SELECT n FROM ${bench.schema}.log`)).length;
-
-    it('is not repeated by itself after a deadlock; declared idempotent, it is', async () => {
-      const db = bench.open({ retry: { minDelay: 1, maxDelay: 2 } });
-      for (const sql of ['CALL deadlocked()', '/* why */ call deadlocked()']) {
-        await bench.sql(`DELETE FROM ${bench.schema}.log`);
-        expect(await failure(db.query(sql))).toMatchObject({ errno: 1213 });
-        expect(await failure(db.stream(sql).next())).toMatchObject({ errno: 1213 });
-        expect(await logged()).toBe(2);
-      }
-      await failure(db.query('CALL deadlocked()', [], { idempotent: true }));
-      expect(await logged()).toBe(5);
-    });
-
-    it('stopped by a limit: outcome unknown', async () => {
-      const db = bench.open();
-      const error = await failure(db.query('CALL slow()', [], { timeout: 200 }));
-      expect(await logged()).toBe(1);
-      expect([error.constructor, error['outcome']]).toEqual([StatementTimeoutError, 'unknown']);
     });
   });
 });
