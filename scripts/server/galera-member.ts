@@ -1,0 +1,156 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { Account } from './account';
+import { freePort } from './free-port';
+import { makeGaleraBase } from './galera-tools';
+import type { Membership, StartExtras } from './membership';
+import { reasonOf } from './server-unavailable-error';
+import type { UnpackedFolder } from './unpacked-folder';
+
+const HOST = '127.0.0.1';
+const POLL_MS = 50;
+const REJOIN_LIMIT_MS = 60_000;
+
+/** Ports of a node beside the one for SQL. */
+interface GroupPorts {
+  readonly group: number;
+  readonly incremental: number;
+  readonly snapshot: number;
+}
+
+/** What a member knows of its cluster. */
+export interface GaleraGroup {
+  readonly account: Account;
+  readonly unpacked: UnpackedFolder;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** All of them, the asking one included. */
+  readonly members: readonly GaleraMember[];
+  /** Whether a node other than this one runs. */
+  isAnyOtherUp(member: GaleraMember): boolean;
+}
+
+/** One node's part in a Galera cluster: what it is started with, and when it is of use. */
+export class GaleraMember implements Membership {
+  readonly #group: GaleraGroup;
+  readonly #name: string;
+  #ports: GroupPorts | undefined;
+  /** Whether it was up once: the others know its ports by then. */
+  #settled = false;
+
+  constructor(
+    group: GaleraGroup,
+    name: string,
+    readonly joins: boolean,
+  ) {
+    this.#group = group;
+    this.#name = name;
+  }
+
+  get account(): Account {
+    return this.#group.account;
+  }
+
+  /** Where the other nodes find this one; undefined before its first start. */
+  get address(): string | undefined {
+    return this.#ports === undefined ? undefined : `${HOST}:${this.#ports.group}`;
+  }
+
+  async startExtras(folder: string): Promise<StartExtras> {
+    const { unpacked, env, members } = this.#group;
+    if (!this.#settled || this.#ports === undefined)
+      // one by one: two at a time could be given the same
+      this.#ports = {
+        group: await freePort(),
+        incremental: await freePort(),
+        snapshot: await freePort(),
+      };
+    const { group, incremental, snapshot } = this.#ports;
+    const base = join(folder, 'base');
+    const tools = makeGaleraBase(base, unpacked);
+    const founds = !this.#group.isAnyOtherUp(this);
+    if (founds) allowFounding(join(folder, 'data'));
+    const addresses = members.flatMap(({ address }) => address ?? []);
+    return {
+      env: { PATH: [tools, env['PATH'] ?? ''].join(delimiter) },
+      args: [
+        `--basedir=${base}`,
+        '--binlog-format=ROW',
+        '--default-storage-engine=InnoDB',
+        '--innodb-autoinc-lock-mode=2',
+        '--wsrep-on=ON',
+        `--wsrep-provider=${unpacked.file('usr/lib/galera/libgalera_smm.so')}`,
+        '--wsrep-cluster-name=boomerang',
+        `--wsrep-cluster-address=gcomm://${addresses.join(',')}`,
+        `--wsrep-node-name=${this.#name}`,
+        `--wsrep-node-address=${HOST}`,
+        '--wsrep-sst-method=rsync',
+        `--wsrep-sst-receive-address=${HOST}:${snapshot}`,
+        `--wsrep-provider-options=${providerOptions(group, incremental)}`,
+        ...(founds ? ['--wsrep-new-cluster'] : []),
+      ],
+    };
+  }
+
+  /** A node greets before it has caught up, and refuses nearly every statement until then. */
+  async awaitReady(url: string, limitMs: number): Promise<void> {
+    const deadline = Date.now() + limitMs;
+    let state = 'not asked';
+    while (state !== 'Synced') {
+      if (Date.now() > deadline)
+        throw new Error(`was not in step with its cluster in ${limitMs / 1000} s (${state})`);
+      state = await stateOf(url).catch(reasonOf);
+      if (state !== 'Synced') await delay(POLL_MS);
+    }
+    this.#settled = true;
+  }
+
+  /** Takes the node out of the cluster's traffic or back into it, by Galera's own switch for that. */
+  async isolate(url: string, isolated: boolean): Promise<void> {
+    const connection = await createConnection(url);
+    try {
+      await connection.query(
+        `SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isolated ? 1 : 0}'`,
+      );
+    } finally {
+      await connection.end();
+    }
+    if (!isolated) await this.awaitReady(url, REJOIN_LIMIT_MS);
+  }
+}
+
+function providerOptions(group: number, incremental: number): string {
+  return [
+    `base_port=${group}`,
+    `gmcast.listen_addr=tcp://${HOST}:${group}`,
+    `ist.recv_addr=${HOST}:${incremental}`,
+    // the ring of recent writes is made in full at the start; its default would be 128 MB a node
+    'gcache.size=8M',
+    'gcache.page_size=8M',
+  ].join(';');
+}
+
+/** With no other node up, the first that comes founds the cluster anew from what it has, even if it was killed. */
+function allowFounding(data: string): void {
+  const state = join(data, 'grastate.dat');
+  if (!existsSync(state)) return;
+  const text = readFileSync(state, 'utf8');
+  writeFileSync(state, text.replace(/^safe_to_bootstrap: 0$/m, 'safe_to_bootstrap: 1'));
+  // the view of the cluster that was; a node that finds it waits for all the others
+  rmSync(join(data, 'gvwstate.dat'), { force: true });
+}
+
+async function stateOf(url: string): Promise<string> {
+  const connection = await createConnection({ uri: url, connectTimeout: 2000 });
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(
+      "SHOW STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_local_state_comment')",
+    );
+    const values = new Map(rows.map((row) => [row['Variable_name'], String(row['Value'])]));
+    const state = values.get('wsrep_local_state_comment') ?? 'unknown';
+    return values.get('wsrep_ready') === 'ON' ? state : `${state}, not ready`;
+  } finally {
+    await connection.end();
+  }
+}

@@ -1,0 +1,19 @@
+import type { Account } from './account';
+
+/** What one start of a daemon has beside everything else. */
+export interface StartExtras {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What a private server does otherwise when it is one of a cluster. */
+export interface Membership {
+  /** The account of the whole cluster. */
+  readonly account: Account;
+  /** Data and account come from the members that run already: nothing is made for it. */
+  readonly joins: boolean;
+  /** Asked before each attempt to start; `folder` is the server's own. */
+  startExtras(folder: string): Promise<StartExtras>;
+  /** Called when the server greets at `url`; resolves when it may be used. */
+  awaitReady(url: string, limitMs: number): Promise<void>;
+}
