@@ -81,9 +81,7 @@ class PrivateCluster implements GaleraCluster {
   }
 
   #isAnyOtherUp(member: GaleraMember): boolean {
-    return this.nodes.some(
-      (node, i) => node.pid !== undefined && this.#members[i] !== member,
-    );
+    return this.nodes.some((node, i) => node.pid !== undefined && this.#members[i] !== member);
   }
 
   #node(i: number): PrivateServer {

@@ -12,8 +12,8 @@ export interface Membership {
   readonly account: Account;
   /** Data and account come from the members that run already: nothing is made for it. */
   readonly joins: boolean;
-  /** Asked before each attempt to start; `folder` is the server's own. */
-  startExtras(folder: string): Promise<StartExtras>;
+  /** Asked before each attempt to start; the folder is the server's own, the port the one for SQL. */
+  startExtras(folder: string, port: number): Promise<StartExtras>;
   /** Called when the server greets at `url`; resolves when it may be used. */
   awaitReady(url: string, limitMs: number): Promise<void>;
 }

@@ -179,7 +179,7 @@ export class PrivateServer implements ServerHandle {
   async #startDaemon(extra: readonly string[]): Promise<void> {
     const log = this.#path('server.log');
     writeFileSync(log, '', { mode: 0o600 });
-    const extras = await this.#membership?.startExtras(this.folder);
+    const extras = await this.#membership?.startExtras(this.folder, this.#port);
     await this.#keeper.startDaemon({
       command: this.#binary.command,
       args: [
@@ -202,7 +202,8 @@ export class PrivateServer implements ServerHandle {
       () => this.pid !== undefined,
     );
     try {
-      if (outcome === 'greeted') return await this.#membership?.awaitReady(this.url, START_LIMIT_MS);
+      if (outcome === 'greeted')
+        return await this.#membership?.awaitReady(this.url, START_LIMIT_MS);
     } catch (error) {
       await this.kill();
       throw new ServerStartError(`${this.flavour} ${reasonOf(error)}`, tail(log));
