@@ -26,6 +26,12 @@ const forms = {
     about: '3,000 random histories of a pool against a model and PROCESSLIST',
     env: { BOOMERANG_PROPERTY: { numRuns: 3000, seed } },
   },
+  galera: {
+    file: 'test/server/galera',
+    test: '',
+    about: 'a Galera cluster cut in parts, without a majority, and killed as a whole',
+    env: { BOOMERANG_GALERA: true },
+  },
   rhythm: {
     file: 'test/integration/operation',
     test: 'the rhythm',

@@ -33,12 +33,15 @@ export function makeGaleraBase(base: string, unpacked: UnpackedFolder): string {
   return bin;
 }
 
-/** Started by root, rsync's daemon would become `nobody`, who may not write in the data folder: it stays who it is. */
+/**
+ * Started by root, rsync's daemon would become `nobody`, who may not write in the data folder: it is told to stay root.
+ * Started by anybody else it stays who it is, and fails when told so.
+ */
 function rsyncLines(command: string): string[] {
   return [
-    'if [ "$1" = --daemon ]; then',
+    'if [ "$1" = --daemon ] && [ "$(id -u)" = 0 ]; then',
     '  shift',
-    `  exec ${command} --daemon --dparam=uid="$(id -u)" --dparam=gid="$(id -g)" "$@"`,
+    `  exec ${command} --daemon --dparam=uid=0 --dparam=gid=0 "$@"`,
     'fi',
     `exec ${command} "$@"`,
   ];
