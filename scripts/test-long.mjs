@@ -27,7 +27,7 @@ const forms = {
     env: { BOOMERANG_PROPERTY: { numRuns: 3000, seed } },
   },
   galera: {
-    file: 'test/server/galera',
+    file: 'test/server/(galera|lifetime)',
     test: '',
     about: 'a Galera cluster cut in parts, without a majority, and killed as a whole',
     env: { BOOMERANG_GALERA: true },

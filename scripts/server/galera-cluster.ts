@@ -19,7 +19,10 @@ export interface GaleraCluster {
   readonly nodes: readonly ServerHandle[];
   /** Ends node `i` as a crash would (SIGKILL); the others go on when they see it, after some seconds. */
   kill(i: number): Promise<void>;
-  /** Starts node `i` again, ending it before if it runs, and resolves when it is in step with the others. */
+  /**
+   * Starts node `i` again, ending it before if it runs, and resolves when it is in step with the others. When these
+   * have lost the majority they become a cluster again first, and when none runs the node founds one with what it has.
+   */
   restart(i: number): Promise<void>;
   /** Cuts node `i` off from the others while its clients still reach it: it refuses statements soon after. */
   isolate(i: number): Promise<void>;
@@ -44,7 +47,7 @@ class PrivateCluster implements GaleraCluster {
       unpacked,
       env: context.env,
       members: cluster.#members,
-      isAnyOtherUp: (member) => cluster.#isAnyOtherUp(member),
+      running: () => cluster.#members.filter((_, i) => cluster.nodes[i]?.pid !== undefined),
     };
     try {
       for (let i = 0; i < count; i++) {
@@ -68,11 +71,11 @@ class PrivateCluster implements GaleraCluster {
   }
 
   async isolate(i: number): Promise<void> {
-    await this.#members[i]?.isolate(this.#node(i).url, true);
+    await this.#member(i).isolate(true);
   }
 
   async rejoin(i: number): Promise<void> {
-    await this.#members[i]?.isolate(this.#node(i).url, false);
+    await this.#member(i).isolate(false);
   }
 
   stop(): Promise<void> {
@@ -80,15 +83,18 @@ class PrivateCluster implements GaleraCluster {
     return this.#stopping;
   }
 
-  #isAnyOtherUp(member: GaleraMember): boolean {
-    return this.nodes.some((node, i) => node.pid !== undefined && this.#members[i] !== member);
+  #node(i: number): PrivateServer {
+    return present(this.nodes[i], i);
   }
 
-  #node(i: number): PrivateServer {
-    const node = this.nodes[i];
-    if (node === undefined) throw new RangeError(`there is no node ${i}`);
-    return node;
+  #member(i: number): GaleraMember {
+    return present(this.#members[i], i);
   }
+}
+
+function present<T>(entry: T | undefined, i: number): T {
+  if (entry === undefined) throw new RangeError(`there is no node ${i}`);
+  return entry;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { Account } from './account';
 import { freePort } from './free-port';
+import { galeraStatus, setProviderOption } from './galera-session';
 import { makeGaleraBase } from './galera-tools';
 import type { Membership, StartExtras } from './membership';
 import { reasonOf } from './server-unavailable-error';
@@ -12,6 +12,8 @@ import type { UnpackedFolder } from './unpacked-folder';
 const HOST = '127.0.0.1';
 const POLL_MS = 50;
 const REJOIN_LIMIT_MS = 60_000;
+/** How long nodes may take to notice that another is gone. */
+const NOTICE_LIMIT_MS = 20_000;
 
 /** Ports of a node beside the one for SQL. */
 interface GroupPorts {
@@ -27,8 +29,8 @@ export interface GaleraGroup {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   /** All of them, the asking one included. */
   readonly members: readonly GaleraMember[];
-  /** Whether a node other than this one runs. */
-  isAnyOtherUp(member: GaleraMember): boolean;
+  /** Those that run. */
+  running(): readonly GaleraMember[];
 }
 
 /** One node's part in a Galera cluster: what it is started with, and when it is of use. */
@@ -38,6 +40,9 @@ export class GaleraMember implements Membership {
   #ports: GroupPorts | undefined;
   /** Whether it was up once: the others know its ports by then. */
   #settled = false;
+  /** Whether `isolate()` has cut it off. */
+  #isolated = false;
+  #url = '';
 
   constructor(
     group: GaleraGroup,
@@ -63,8 +68,9 @@ export class GaleraMember implements Membership {
     const { group, incremental, snapshot } = this.#ports;
     const base = join(folder, 'base');
     const tools = makeGaleraBase(base, unpacked);
-    const founds = !this.#group.isAnyOtherUp(this);
-    if (founds) allowFounding(join(folder, 'data'));
+    const others = this.#group.running().filter((other) => other !== this && !other.#isolated);
+    if (others.length === 0) allowFounding(join(folder, 'data'));
+    else await others[0]?.makePrimary(others.length);
     const addresses = members.flatMap(({ address }) => address ?? []);
     return {
       env: { PATH: [tools, env['PATH'] ?? ''].join(delimiter) },
@@ -83,7 +89,7 @@ export class GaleraMember implements Membership {
         '--wsrep-sst-method=rsync',
         `--wsrep-sst-receive-address=${HOST}:${snapshot}`,
         `--wsrep-provider-options=${providerOptions(group, incremental)}`,
-        ...(founds ? ['--wsrep-new-cluster'] : []),
+        ...(others.length === 0 ? ['--wsrep-new-cluster'] : []),
       ],
     };
   }
@@ -101,29 +107,46 @@ export class GaleraMember implements Membership {
   }
 
   /** A node greets before it has caught up, and refuses nearly every statement until then. */
-  async awaitReady(url: string, limitMs: number): Promise<void> {
+  async awaitReady(
+    url: string,
+    limitMs: number,
+    isAlive: () => boolean = () => true,
+  ): Promise<void> {
     const deadline = Date.now() + limitMs;
-    let state = 'not asked';
-    while (state !== 'Synced') {
+    for (;;) {
+      // it may as well be that it does not let anybody in yet
+      const status = await galeraStatus(url).catch(reasonOf);
+      if (typeof status === 'object' && status.isReady && status.state === 'Synced') break;
+      if (!isAlive()) throw new Error('ended before it was in step with its cluster');
+      const words = typeof status === 'object' ? status.state : status;
       if (Date.now() > deadline)
-        throw new Error(`was not in step with its cluster in ${limitMs / 1000} s (${state})`);
-      state = await stateOf(url).catch(reasonOf);
-      if (state !== 'Synced') await delay(POLL_MS);
+        throw new Error(`was not in step with its cluster in ${limitMs / 1000} s (${words})`);
+      await delay(POLL_MS);
     }
+    this.#url = url;
     this.#settled = true;
+    this.#isolated = false;
   }
 
   /** Takes the node out of the cluster's traffic or back into it, by Galera's own switch for that. */
-  async isolate(url: string, isolated: boolean): Promise<void> {
-    const connection = await createConnection(url);
-    try {
-      await connection.query(
-        `SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isolated ? 1 : 0}'`,
-      );
-    } finally {
-      await connection.end();
+  async isolate(isolated: boolean): Promise<void> {
+    await setProviderOption(this.#url, `gmcast.isolate=${isolated ? 1 : 0}`);
+    this.#isolated = isolated;
+    if (!isolated) await this.awaitReady(this.#url, REJOIN_LIMIT_MS);
+  }
+
+  /**
+   * Nodes that have lost the majority let nobody join. As an administrator would, the one that is asked makes what is
+   * left of the cluster a cluster again, once it has seen that the others are gone; `count` is how many are left.
+   */
+  async makePrimary(count: number): Promise<void> {
+    const deadline = Date.now() + NOTICE_LIMIT_MS;
+    let status = await galeraStatus(this.#url);
+    while (status.size > count && Date.now() < deadline) {
+      await delay(POLL_MS);
+      status = await galeraStatus(this.#url);
     }
-    if (!isolated) await this.awaitReady(url, REJOIN_LIMIT_MS);
+    if (!status.isPrimary) await setProviderOption(this.#url, 'pc.bootstrap=YES');
   }
 }
 
@@ -150,18 +173,4 @@ function allowFounding(data: string): void {
   writeFileSync(state, text.replace(/^safe_to_bootstrap: 0$/m, 'safe_to_bootstrap: 1'));
   // the view of the cluster that was; a node that finds it waits for all the others
   rmSync(join(data, 'gvwstate.dat'), { force: true });
-}
-
-async function stateOf(url: string): Promise<string> {
-  const connection = await createConnection({ uri: url, connectTimeout: 2000 });
-  try {
-    const [rows] = await connection.query<RowDataPacket[]>(
-      "SHOW STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_local_state_comment')",
-    );
-    const values = new Map(rows.map((row) => [row['Variable_name'], String(row['Value'])]));
-    const state = values.get('wsrep_local_state_comment') ?? 'unknown';
-    return values.get('wsrep_ready') === 'ON' ? state : `${state}, not ready`;
-  } finally {
-    await connection.end();
-  }
 }

@@ -14,6 +14,6 @@ export interface Membership {
   readonly joins: boolean;
   /** Asked before each attempt to start; the folder is the server's own, the port the one for SQL. */
   startExtras(folder: string, port: number): Promise<StartExtras>;
-  /** Called when the server greets at `url`; resolves when it may be used. */
-  awaitReady(url: string, limitMs: number): Promise<void>;
+  /** Called when the server greets at `url`; resolves when it may be used, rejects when it has ended or is late. */
+  awaitReady(url: string, limitMs: number, isAlive: () => boolean): Promise<void>;
 }

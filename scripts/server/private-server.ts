@@ -195,15 +195,11 @@ export class PrivateServer implements ServerHandle {
       log,
       env: extras?.env ?? {},
     });
-    const outcome = await awaitGreeting(
-      HOST,
-      this.#port,
-      START_LIMIT_MS,
-      () => this.pid !== undefined,
-    );
+    const isAlive = (): boolean => this.pid !== undefined;
+    const outcome = await awaitGreeting(HOST, this.#port, START_LIMIT_MS, isAlive);
     try {
       if (outcome === 'greeted')
-        return await this.#membership?.awaitReady(this.url, START_LIMIT_MS);
+        return await this.#membership?.awaitReady(this.url, START_LIMIT_MS, isAlive);
     } catch (error) {
       await this.kill();
       throw new ServerStartError(`${this.flavour} ${reasonOf(error)}`, tail(log));
