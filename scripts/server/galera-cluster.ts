@@ -11,6 +11,8 @@ const KIND = 'galera';
 export interface GaleraOptions extends Partial<ServerContext> {
   /** How many nodes. @default 3 */
   readonly nodes?: number;
+  /** Arguments for every node. A `--wsrep-provider-options` would replace the cluster's own, ports included. */
+  readonly settings?: readonly string[];
 }
 
 /** A running Galera cluster, each node a server with the same account and the same data. Whoever asked for it calls `stop()`. */

@@ -62,6 +62,11 @@ export class GaleraMember implements Membership {
     return this.#ports === undefined ? undefined : `${HOST}:${this.#ports.group}`;
   }
 
+  get portsOfOthers(): ReadonlySet<number> {
+    const others = this.#group.members.filter((member) => member !== this);
+    return new Set(others.flatMap((member) => Object.values(member.#ports ?? {})));
+  }
+
   async startExtras(folder: string, port: number): Promise<StartExtras> {
     const { unpacked, env, members } = this.#group;
     if (!this.#settled || this.#ports === undefined) this.#ports = await this.#choosePorts(port);
@@ -96,8 +101,7 @@ export class GaleraMember implements Membership {
 
   /** Most of these are listened on for a moment only, now and then: that one is free says little. */
   async #choosePorts(sql: number): Promise<GroupPorts> {
-    const others = this.#group.members.filter((member) => member !== this);
-    const taken = new Set([sql, ...others.flatMap((member) => Object.values(member.#ports ?? {}))]);
+    const taken = new Set([sql, ...this.portsOfOthers]);
     const next = async (): Promise<number> => {
       const port = await freePort(taken);
       taken.add(port);

@@ -12,6 +12,8 @@ export interface Membership {
   readonly account: Account;
   /** Data and account come from the members that run already: nothing is made for it. */
   readonly joins: boolean;
+  /** Ports that other members mean to listen on now and then. */
+  readonly portsOfOthers: ReadonlySet<number>;
   /** Asked before each attempt to start; the folder is the server's own, the port the one for SQL. */
   startExtras(folder: string, port: number): Promise<StartExtras>;
   /** Called when the server greets at `url`; resolves when it may be used, rejects when it has ended or is late. */

@@ -163,7 +163,7 @@ export class PrivateServer implements ServerHandle {
     const isFirst = this.#membership?.joins !== true;
     if (isFirst) writeFileSync(sql, accountSql(this.#account), { mode: 0o600 });
     for (let attempt = 1; ; attempt++) {
-      this.#port = await freePort();
+      this.#port = await freePort(this.#membership?.portsOfOthers);
       try {
         await this.#startDaemon(isFirst ? [`--init-file=${sql}`] : []);
         break;
