@@ -46,6 +46,11 @@ export interface Errand {
   readonly amid: () => Promise<void>;
 }
 
+/** How many rows the stream of a cell has: where the fault strikes amid them, more than buffers hold. */
+export function rowsOf({ moment }: Cell): number {
+  return moment === 'mid reply' ? 100_000 : 3;
+}
+
 /** The statement that faults are aimed at names this table, and no other statement does. */
 export const AIM = /FROM gate/;
 const INSERT = 'INSERT INTO writes SELECT ? FROM gate WHERE id = 0';

@@ -5,7 +5,7 @@ import {
   type DatabaseOptions,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { AIM, BARRED, WORK, nameOf, type Cell, type Errand } from './fault-cells';
+import { AIM, BARRED, WORK, nameOf, rowsOf, type Cell, type Errand } from './fault-cells';
 import { startProxy, type FaultProxy, type Trap } from './fault-proxy';
 import { running } from './running';
 import { RecordingLogger } from './recording-logger';
@@ -104,7 +104,7 @@ export class CellRun {
       db: this.#db,
       id,
       bounds: hole ? { timeout: LIMIT } : {},
-      rows: moment === 'mid reply' ? 100_000 : 3,
+      rows: rowsOf(cell),
       kind: random() < 0.5 ? 'query' : 'execute',
       before: () => (moment === 'before send' ? this.#strikeAndNotice() : Promise.resolve()),
       amid: () => (moment === 'mid reply' ? this.#strikeOnce() : Promise.resolve()),

@@ -1,4 +1,4 @@
-import { FAULTS, MOMENTS, WORKS, pointless, type Cell } from './fault-cells';
+import { FAULTS, MOMENTS, WORK, WORKS, pointless, type Cell } from './fault-cells';
 import type { Observed } from './fault-run';
 
 /** What every server did with every cell, in words as short as a table needs. */
@@ -9,7 +9,8 @@ export class FaultTable {
     const key = keyOf(cell);
     const short = outcome.replace(/^ERR_(STATEMENT|TRANSACTION)_TIMEOUT$/, 'timeout');
     const seen = this.#seen.get(key) ?? new Set();
-    this.#seen.set(key, seen.add(`${short} ${written}`));
+    const rows = WORK[cell.work].writes === 0 ? '' : ` ${written}`;
+    this.#seen.set(key, seen.add(short + rows));
   }
 
   toString(): string {
