@@ -22,7 +22,7 @@ interface Control {
   /** No session that is younger than this, by the clock, can be older than the server's last start. */
   readonly startedBy: number;
   /** Takes it out of use. */
-  forget(): void;
+  readonly forget: () => void;
 }
 
 /**

@@ -224,7 +224,7 @@ describe.each(FORM.restarted.map((kind) => [kind === '' ? 'a server of our own' 
     suite('restart', plan, async () => {
       // One that is given by its URL is not ours to restart.
       const env = { ...process.env, DATABASE_URL: '' };
-      const server = await provideServer(kind === '' ? { env } : { env, kind: kind! });
+      const server = await provideServer(kind === '' ? { env } : { env, kind });
       const bench = new Workbench(describeServer(server));
       try {
         await bench.setUp();

@@ -1,4 +1,4 @@
-import type { RetryingPooledDatabase, Row, StatementOptions } from '../../src/index';
+import type { RetryingPooledDatabase, StatementOptions } from '../../src/index';
 
 export const MOMENTS = [
   'connect',
@@ -117,7 +117,7 @@ export const WORK: Readonly<Record<WorkName, Work>> = {
     writes: 0,
     whole: false,
     run: async ({ db, kind, bounds }) => {
-      const [rows] = await db[kind]<Row[]>(READ, [], { ...bounds, idempotent: true });
+      const [rows] = await db[kind](READ, [], { ...bounds, idempotent: true });
       return rows.length;
     },
   },

@@ -15,17 +15,20 @@ async function kill(bench: Workbench): Promise<void> {
   }
 }
 
-const STRIKES: Readonly<Record<Exclude<Fault, 'restart'>, (run: CellRun) => unknown>> = {
-  FIN: ({ proxy }) => proxy.cut(),
-  RST: ({ proxy }) => proxy.reset(),
-  'black hole': ({ proxy }) => proxy.blackHole(),
-  // Of all sessions in the workbench's database: such cells run one at a time.
-  KILL: ({ bench }) => kill(bench),
-};
+const STRIKES: Readonly<Record<Exclude<Fault, 'restart'>, (run: CellRun) => Promise<void> | void>> =
+  {
+    FIN: ({ proxy }) => proxy.cut(),
+    RST: ({ proxy }) => proxy.reset(),
+    'black hole': ({ proxy }) => proxy.blackHole(),
+    // Of all sessions in the workbench's database: such cells run one at a time.
+    KILL: ({ bench }) => kill(bench),
+  };
 
 export function makerOf(fault: Exclude<Fault, 'restart'>): FaultMaker {
   return {
-    strike: async (run) => void (await STRIKES[fault](run)),
+    strike: async (run) => {
+      await STRIKES[fault](run);
+    },
     healed: () => Promise.resolve(),
   };
 }
