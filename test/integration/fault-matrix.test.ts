@@ -51,9 +51,10 @@ const repeatable = ({ work }: Cell): boolean => work === 'read';
  * counts. "Writes" are units: a transaction's are all there or none.
  */
 const RULES: readonly Rule[] = [
-  // Nothing was sent: connects are repeated, and what comes after the answer changes no answer.
-  { moments: ['connect'], when: hole, expected: { timeout: NONE } },
-  { moments: ['connect', 'answered'], expected: { value: ONCE } },
+  // Nothing of the caller's was sent: connects and BEGIN are repeated. What comes after the answer
+  // changes no answer.
+  { moments: ['connect', 'BEGIN'], when: hole, expected: { timeout: NONE } },
+  { moments: ['connect', 'BEGIN', 'answered'], expected: { value: ONCE } },
   // COMMIT was sent and not answered: never repeated, whatever else may be.
   { moments: ['during COMMIT'], expected: { 'in doubt': NONE } },
   { moments: ['after COMMIT'], expected: { 'in doubt': ONCE } },
@@ -88,7 +89,7 @@ const RULES: readonly Rule[] = [
     expected: { timeout: ONCE },
   },
   {
-    moments: ['before send', 'after send', 'reply lost', 'mid reply'],
+    moments: ['before send', 'after send', 'reply lost', 'mid reply', 'RELEASE'],
     when: hole,
     expected: { timeout: NONE },
   },
@@ -108,7 +109,10 @@ const RULES: readonly Rule[] = [
   },
   // Otherwise the loss is the caller's to hear of.
   { moments: ['reply lost'], when: (cell) => !whole(cell), expected: { lost: ONCE } },
-  { moments: ['before send', 'after send', 'reply lost', 'mid reply'], expected: { lost: NONE } },
+  {
+    moments: ['before send', 'after send', 'reply lost', 'mid reply', 'RELEASE'],
+    expected: { lost: NONE },
+  },
 ];
 
 function expectedOf(cell: Cell): Expected {
@@ -150,7 +154,8 @@ function check(cell: Cell, observed: Observed): void {
 
 const table = new FaultTable();
 const random = new Random(FORM.seed);
-let ids = 0;
+/** By id, what was run. */
+const ran = new Map<number, Cell>();
 
 async function prepare(bench: Workbench): Promise<void> {
   await bench.sql(`USE ${bench.schema}`);
@@ -168,7 +173,9 @@ async function runAll(
   const left = cells.entries();
   const worker = async (): Promise<void> => {
     for (const [index, cell] of left) {
-      const run = await CellRun.of(bench, cell, ++ids, maker, () => random.next());
+      const id = ran.size + 1;
+      ran.set(id, cell);
+      const run = await CellRun.of(bench, cell, id, maker, () => random.next());
       const observed = await run.observe();
       table.note(cell, observed);
       results[index] = observed;
@@ -177,6 +184,18 @@ async function runAll(
   await Promise.all(Array.from({ length: atOnce }, worker));
   await until('no session is left', async () => (await bench.sessions()).length === 0);
   return results;
+}
+
+/** Looks once more when all is calm: what the network brought late, a second time or by half. */
+async function amiss(bench: Workbench): Promise<string[]> {
+  const rows = await bench.sql(
+    `SELECT id, COUNT(*) AS n FROM ${bench.schema}.writes GROUP BY id ORDER BY id`,
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  return rows.flatMap(({ id, n }) => {
+    const cell = ran.get(Number(id))!;
+    return Number(n) === WORK[cell.work].writes ? [] : [`${nameOf(cell)}: ${Number(n)} rows`];
+  });
 }
 
 /** Each cell as often as the form says. */
@@ -215,6 +234,10 @@ onEachServer((bench) => {
     const atOnce = fault === 'black hole' ? plan.length : 1;
     suite(fault, plan, () => runAll(bench, plan, makerOf(fault), Math.min(atOnce, 60)));
   }
+
+  it('nothing is there twice or by half, also late', async () => {
+    expect(await amiss(bench)).toEqual([]);
+  });
 });
 
 describe.each(FORM.restarted.map((kind) => [kind === '' ? 'a server of our own' : kind, kind]))(
@@ -235,6 +258,7 @@ describe.each(FORM.restarted.map((kind) => [kind === '' ? 'a server of our own' 
           const maker = new SharedRestart(server, bench, size, round % 2 === 1);
           results.push(...(await runAll(bench, plan.slice(0, size), maker, size)));
         }
+        expect(await amiss(bench)).toEqual([]);
         await bench.endDatabases();
         return results;
       } finally {

@@ -2,10 +2,12 @@ import type { RetryingPooledDatabase, StatementOptions } from '../../src/index';
 
 export const MOMENTS = [
   'connect',
+  'BEGIN',
   'before send',
   'after send',
   'reply lost',
   'mid reply',
+  'RELEASE',
   'during COMMIT',
   'after COMMIT',
   'answered',
@@ -14,7 +16,8 @@ export const MOMENTS = [
 /**
  * When the fault strikes: while the connection is being made; when it is there and the statement is
  * not sent; when the statement is sent and not carried out; when it is carried out and not answered;
- * amid its rows; the same two of COMMIT; when all is answered; whenever chance has it.
+ * amid its rows; the same two of COMMIT; when all is answered; whenever chance has it. Of BEGIN and
+ * RELEASE SAVEPOINT: carried out and not answered.
  */
 export type Moment = (typeof MOMENTS)[number];
 
@@ -157,7 +160,9 @@ export const WORK: Readonly<Record<WorkName, Work>> = {
 export function pointless({ moment, work, fault }: Cell): string | undefined {
   const { whole } = WORK[work];
   if (moment === 'any time' && fault === 'restart') return 'a restart takes longer than the work';
-  if (moment.endsWith('COMMIT') && !whole) return 'it sends no COMMIT';
+  const ofWhole = moment.endsWith('COMMIT') || moment === 'BEGIN';
+  if (ofWhole && !whole) return 'it is no transaction';
+  if (moment === 'RELEASE' && work !== 'nested') return 'it has no savepoint';
   if (moment === 'mid reply' && work !== 'stream') return 'its reply comes in one piece';
   return undefined;
 }

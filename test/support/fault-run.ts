@@ -176,6 +176,9 @@ export class CellRun {
         return fault === 'KILL' ? this.#whileRunning() : this.#caught(this.proxy.lose(this.#aim));
       case 'reply lost':
         return this.#caught(this.proxy.swallow(this.#aim));
+      case 'BEGIN':
+      case 'RELEASE':
+        return this.#caught(this.proxy.swallow(moment === 'BEGIN' ? /^BEGIN/ : /^RELEASE/));
       case 'during COMMIT':
         return this.#caught(this.proxy.lose(/^COMMIT/));
       case 'after COMMIT':
