@@ -84,11 +84,24 @@ onEachServer((bench) => {
     });
 
     it('that fails half-way closes what came and says why', async () => {
-      const db = bench.open({ connectionLimit: 3, minIdle: 3, acquireTimeout: 300 });
-      const held = await db.getConnection();
-      expect(await failure(db.warmUp())).toBeInstanceOf(PoolExhaustedError);
-      await held.release();
-      await until('what came is closed', () => db.stats().active === 0);
+      const proxy = await startProxy(bench.server);
+      const { host, port } = proxy;
+      const db = bench.open({ host, port, minIdle: 3, acquireTimeout: 300 });
+      await db.query('DO 0');
+      proxy.refuse();
+      const error = await failure(db.warmUp());
+      expect(error).toBeInstanceOf(PoolExhaustedError);
+      expect(error).toMatchObject({ cause: { code: 'ECONNREFUSED' } });
+      expect(db.stats()).toMatchObject({ active: 0, total: 0 });
+      await proxy.close();
+    });
+
+    it('while others hold connections: those count, since they come back', async () => {
+      const db = bench.open({ connectionLimit: 3, minIdle: 3 });
+      const held = await Promise.all([db.getConnection(), db.getConnection(), db.getConnection()]);
+      await db.warmUp();
+      expect(db.stats()).toMatchObject({ active: 3, waiting: 0 });
+      await Promise.all(held.map((connection) => connection.release()));
     });
   });
 
