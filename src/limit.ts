@@ -48,6 +48,8 @@ const AFTERMATH: Readonly<Record<Outcome, string>> = {
 export class Limit {
   /** The earliest end of all, by the clock; `Infinity` where only signals bound the work. */
   readonly deadline: number;
+  /** The end by its own time limit. */
+  readonly #own: number;
   readonly #clock: Clock;
   readonly #subject: LimitSubject;
   readonly #options: Bounds;
@@ -55,7 +57,7 @@ export class Limit {
   readonly #listeners = new Set<() => void>();
   readonly #timer: Timer | undefined;
   readonly #unlisten: (() => void)[] = [];
-  readonly #stopping: Promise<void>[] = [];
+  readonly #stopping = new Set<Promise<void>>();
   #controller: AbortController | undefined;
   /** The limit that was hit: this one, or one around it. */
   #culprit: Limit | undefined;
@@ -68,8 +70,8 @@ export class Limit {
     this.#subject = subject;
     this.#options = options;
     this.#outer = outer;
-    const own = timeout > 0 ? clock.now() + timeout : Infinity;
-    this.deadline = Math.min(own, outer?.deadline ?? Infinity);
+    this.#own = timeout > 0 ? clock.now() + timeout : Infinity;
+    this.deadline = Math.min(this.#own, outer?.deadline ?? Infinity);
     if (outer?.hit === true || signal?.aborted === true) {
       this.#hit(outer?.hit === true ? outer : this, signal?.aborted === true);
       return;
@@ -94,7 +96,10 @@ export class Limit {
     if (this.#culprit !== undefined) return true;
     // A program that was busy meanwhile has not heard the timer yet.
     if (this.#over || this.#clock.now() < this.deadline) return false;
-    if (this.#outer?.hit !== true) this.#hit(this, false);
+    // Which tells this one; one around that is over bounds nothing any more.
+    if (this.#outer?.hit === true) return true;
+    if (this.#clock.now() < this.#own) return false;
+    this.#hit(this, false);
     return true;
   }
 
@@ -142,9 +147,10 @@ export class Limit {
       : new StatementTimeoutError(text, known, details);
   }
 
-  /** What the limit has stopped, or is stopping: settles when that is done. */
+  /** What the limit is stopping, which resolves when that is done. */
   stopping(stopped: Promise<void>): void {
-    this.#stopping.push(stopped);
+    this.#stopping.add(stopped);
+    void stopped.then(() => this.#stopping.delete(stopped));
     this.#outer?.stopping(stopped);
   }
 

@@ -29,7 +29,7 @@ export interface EndOptions {
   readonly deadline?: number;
 }
 
-/** What a database is made of. */
+/** @internal What a database is made of. */
 export interface DatabaseParts {
   readonly driver: Driver;
   readonly pool: Pool;

@@ -1,5 +1,6 @@
 import { describe } from '../errors';
 import {
+  leave,
   leaveAfter,
   openScope,
   type OpenedScope,
@@ -33,7 +34,7 @@ function inScope(method: AnyMethod, name: string, options: ReleaseOptions): AnyM
   const { retries = 0, idempotent: _declared, ...scopeOptions } = options;
   const known: ScopeOptions = { ...scopeOptions, label: options.label ?? name };
   const call = (self: unknown, args: unknown[], opened: OpenedScope): unknown => {
-    const { scope, context } = opened;
+    const { context } = opened;
     let result: unknown;
     try {
       // A lazy thenable begins its work when it is asked: inside the scope.
@@ -42,14 +43,12 @@ function inScope(method: AnyMethod, name: string, options: ReleaseOptions): AnyM
         return isThenable(returned) ? Promise.resolve(returned) : returned;
       });
     } catch (error) {
-      opened.limit?.end();
-      void scope.leave();
+      void leave(opened);
       throw error;
     }
     if (isThenable(result)) return leaveAfter(opened, result);
     // The returned value decides, since a compiler may make plain functions of async methods.
-    opened.limit?.end();
-    void scope.leave();
+    void leave(opened);
     if (isAsyncIterable(result)) return new ScopedIteration(result, known);
     throw new TypeError(
       `@releaseConnection: '${name}' returned ${describe(result)}, neither a promise nor an async ` +

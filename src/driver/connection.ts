@@ -59,6 +59,11 @@ export interface RowSource {
   drop(): void;
 }
 
+/** The rows of a statement that was never sent. */
+export function failedSource(error: Error): RowSource {
+  return { next: () => Promise.reject(error), drop: () => {} };
+}
+
 /** What makes connections. */
 export interface Driver {
   /**

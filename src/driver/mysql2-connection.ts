@@ -2,7 +2,7 @@ import type { Connection as CoreConnection } from 'mysql2';
 import type { Socket } from 'node:net';
 import { InvalidArgumentError } from '../errors';
 import { systemClock } from '../clock';
-import type { Connection, Flavour, RowSource } from './connection';
+import { failedSource, type Connection, type Flavour, type RowSource } from './connection';
 import { Mysql2RowSource, type RowCommand } from './mysql2-row-source';
 import { traitsOf } from './sql-text';
 import type { Field, Result, Statement, StatementKind } from './statement';
@@ -51,11 +51,6 @@ function lostError(): Error {
 function hideText(error: Error): Error {
   if ('sql' in error) Object.defineProperty(error, 'sql', { enumerable: false });
   return error;
-}
-
-/** The rows of a statement that was never sent. */
-function failedSource(error: Error): RowSource {
-  return { next: () => Promise.reject(error), drop: () => {} };
 }
 
 function hasEscapes({ values, escaped }: Statement): boolean {

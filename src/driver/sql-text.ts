@@ -13,6 +13,8 @@ export interface SqlTraits {
   readonly dirtiesSession: boolean;
   /** A read or a plain change of rows, which ends no transaction. */
   readonly plainDml: boolean;
+  /** Several statements in one, of which those before an error may stand: CALL, EXECUTE, a compound one. */
+  readonly piecemeal: boolean;
   /** A read, unless a function that it calls writes. */
   readonly read: boolean;
 }
@@ -56,14 +58,17 @@ const CONTROL = new RegExp(
 );
 
 const LABELS = '\\w+\\s*:\\s*(?:BEGIN|WHILE|LOOP|REPEAT|FOR)';
+const COMPOUND = `EXECUTE|IF|CASE|WHILE|LOOP|REPEAT|FOR|${LABELS}`;
 
 /* Texts within the text, MariaDB's compound statements (labelled ones too), and MySQL's
  * CREATE TABLE … START TRANSACTION: the status flag afterwards shows nothing of what they did. */
 const HIDDEN_CONTROL = new RegExp(
-  `^[\\s(;]*(?:${SET_STATEMENT}(?:EXECUTE|IF|CASE|WHILE|LOOP|REPEAT|FOR|${LABELS})\\b|` +
+  `^[\\s(;]*(?:${SET_STATEMENT}(?:${COMPOUND})\\b|` +
     `CREATE\\b.*\\bSTART\\s+TRANSACTION\\b|${assigns('COMPLETION_TYPE')})`,
   'i',
 );
+
+const PIECEMEAL = new RegExp(`^[\\s(;]*${SET_STATEMENT}(?:CALL|BEGIN|${COMPOUND})\\b`, 'i');
 
 /* What plain reads and changes may leave behind, and no server reports. */
 const DIRTYING = /:=|\bINTO\s*@|\bGET_LOCK\b/i;
@@ -95,6 +100,7 @@ function read(bare: string): SqlTraits {
     // would never be complete.
     dirtiesSession: DIRTYING.test(bare) || !(plainDml || PLAIN_CONTROL.test(bare)),
     plainDml,
+    piecemeal: PIECEMEAL.test(bare),
     read: READ.test(bare) && !WRITING.test(bare) && !DIRTYING.test(bare),
   };
 }
@@ -106,6 +112,7 @@ function either(one: SqlTraits, other: SqlTraits): SqlTraits {
     hidesControl: one.hidesControl || other.hidesControl,
     dirtiesSession: one.dirtiesSession || other.dirtiesSession,
     plainDml: one.plainDml && other.plainDml,
+    piecemeal: one.piecemeal || other.piecemeal,
     read: one.read && other.read,
   };
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../clock';
 import { wasAnswered } from '../driver/classify';
+import { traitsOf } from '../driver/sql-text';
+import type { Result, Statement, StatementKind } from '../driver/statement';
 import type { Outcome } from '../errors';
 import type { Limit } from '../limit';
 import type { Canceller } from './canceller';
@@ -36,15 +38,16 @@ export function cutOff(entry: PoolEntry, canceller: Canceller, clock: Clock): Pr
 }
 
 /**
- * Starts a statement on a lease and stops it where the limit is hit: then it rejects with the
- * limit's error, which says what became of the statement.
+ * Runs a statement on a lease and stops it where the limit is hit: then it rejects with the limit's
+ * error, which says what became of the statement.
  */
 export function runWithin<T>(
   limit: Limit | undefined,
   lease: Lease,
-  start: () => Promise<T>,
-): Promise<T> {
-  if (limit === undefined) return start();
+  kind: StatementKind,
+  statement: Statement,
+): Promise<Result<T>> {
+  if (limit === undefined) return lease.run<T>(kind, statement);
   if (limit.hit) return Promise.reject(limit.error('notExecuted'));
   const { connection } = lease;
   const before = connection.sentBytes;
@@ -53,7 +56,7 @@ export function runWithin<T>(
     stopped = lease.cutOff();
     limit.stopping(stopped);
   });
-  return start().then(
+  return lease.run<T>(kind, statement).then(
     async (value) => {
       stop();
       if (stopped === undefined) return value;
@@ -64,7 +67,8 @@ export function runWithin<T>(
       stop();
       if (stopped === undefined) throw error;
       await stopped;
-      const known = wasAnswered(error) || connection.sentBytes === before;
+      const refused = wasAnswered(error) && !traitsOf(statement.sql).piecemeal;
+      const known = refused || connection.sentBytes === before;
       const outcome: Outcome = known ? 'notExecuted' : 'unknown';
       throw limit.error(outcome, error);
     },

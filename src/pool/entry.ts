@@ -27,6 +27,8 @@ export class PoolEntry {
   /** When it was lent last. */
   lentAt = 0;
   owner: Owner | undefined;
+  /** The order to stop what ran is under way: it could still hit whatever else is run. */
+  stopping: Promise<void> | undefined;
   /** A leak report was made for the lease that is out. */
   reported = false;
   /** Its place on the idle stack. */

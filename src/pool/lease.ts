@@ -66,6 +66,11 @@ export class Lease {
     return this.#home.cutOff(this.#entry);
   }
 
+  /** Stopping what ran is under way: what is sent now could be hit. */
+  get stopping(): Promise<void> | undefined {
+    return this.#entry.stopping;
+  }
+
   /** Which generation of the pool's connections it belongs to. */
   get generation(): number {
     return this.#entry.generation;

@@ -144,7 +144,10 @@ export class Pool implements LeaseHome {
 
   /** Stops what runs on a connection that is out. */
   cutOff(entry: PoolEntry): Promise<void> {
-    return cutOff(entry, this.#canceller, this.#clock);
+    entry.stopping ??= cutOff(entry, this.#canceller, this.#clock).then(() => {
+      entry.stopping = undefined;
+    });
+    return entry.stopping;
   }
 
   /** Called by a lease, once. */
@@ -156,6 +159,15 @@ export class Pool implements LeaseHome {
       this.#drop(entry, 'discarded');
       return undefined;
     }
+    const { stopping } = entry;
+    return stopping === undefined
+      ? this.#cleaned(entry)
+      : stopping.then(() => this.#cleaned(entry));
+  }
+
+  /** Back to the stock, once nothing of the borrower's is left on it. */
+  #cleaned(entry: PoolEntry): Promise<void> | undefined {
+    const { connection } = entry;
     if (this.#ceremony.isClean(connection)) {
       this.#putBack(entry);
       return undefined;

@@ -1,5 +1,7 @@
 import type { Clock } from '../clock';
 import { classify, layers, wasAnswered, type Circumstances } from '../driver/classify';
+import { traitsOf } from '../driver/sql-text';
+import type { StatementRequest } from '../driver/statement-arguments';
 import { BoomerangError, TransactionDoomedError } from '../errors';
 import type { ErrorClass } from '../driver/error-class';
 import type { Limit } from '../limit';
@@ -12,6 +14,8 @@ import { circumstancesOf } from './failures';
 export interface Failure extends Circumstances {
   /** The caller declared that running the statement twice is the same as running it once. */
   readonly idempotent: boolean;
+  /** Where the server refused it, a part of it may have been carried out before. */
+  readonly piecemeal?: boolean;
 }
 
 /** What is repeated, for logs. */
@@ -20,7 +24,7 @@ export type Repeated = 'statement' | 'BEGIN' | 'transaction' | 'method';
 /** When a failed attempt may be repeated, and after which delay. */
 export class RetryPolicy {
   readonly attempts: number;
-  readonly assumeReadsIdempotent: boolean;
+  readonly #assumeReadsIdempotent: boolean;
   readonly #minDelay: number;
   readonly #maxDelay: number;
   readonly #patience: number;
@@ -37,7 +41,7 @@ export class RetryPolicy {
     logger: Logger,
   ) {
     this.attempts = attempts;
-    this.assumeReadsIdempotent = assumeReadsIdempotent;
+    this.#assumeReadsIdempotent = assumeReadsIdempotent;
     this.#minDelay = minDelay;
     this.#maxDelay = maxDelay;
     this.#patience = patience;
@@ -53,6 +57,11 @@ export class RetryPolicy {
 
   now(): number {
     return this.#clock.now();
+  }
+
+  /** What the caller declared; else what is assumed of reads. */
+  isIdempotent({ idempotent, statement }: StatementRequest): boolean {
+    return idempotent ?? (this.#assumeReadsIdempotent && traitsOf(statement.sql).read);
   }
 
   /** A first attempt is made: the budget for repeating grows with it. */
@@ -86,9 +95,9 @@ export class RetryPolicy {
   retryable(error: unknown, failure: Failure): ErrorClass | undefined {
     for (const layer of layers(error)) if (layer instanceof BoomerangError) return undefined;
     const found = classify(error, failure);
-    if (found.statement === 'safe') return found;
-    if (found.statement === 'ifIdempotent' && failure.idempotent) return found;
-    return undefined;
+    const partly = failure.piecemeal === true && failure.sent !== false;
+    if (found.statement === 'safe' && !partly) return found;
+    return found.statement !== 'never' && failure.idempotent ? found : undefined;
   }
 
   /**

@@ -58,19 +58,27 @@ export function openScope(
  * Ends the scope once `result` has settled, or its limit was hit and what it was running is stopped.
  * The result stands: nothing of leaving changes it.
  */
-export function leaveAfter<T>({ scope, limit }: OpenedScope, result: PromiseLike<T>): Promise<T> {
-  return raced(limit, Promise.resolve(result)).then(
+export function leaveAfter<T>(opened: OpenedScope, result: PromiseLike<T>): Promise<T> {
+  return raced(opened.limit, Promise.resolve(result)).then(
     (value) => {
-      limit?.end();
-      const left = scope.leave();
+      const left = leave(opened);
       return left === undefined ? value : left.then(() => value);
     },
     async (error: unknown) => {
-      limit?.end();
-      await scope.leave();
+      await leave(opened);
       throw error;
     },
   );
+}
+
+/** Leaves the scope. Its limit holds for what is still waited for then. Never rejects. */
+export function leave({ scope, limit }: OpenedScope): Promise<void> | undefined {
+  const left = scope.leave();
+  if (limit === undefined) return left;
+  const end = (): void => limit.end();
+  if (left !== undefined) return left.then(end);
+  end();
+  return undefined;
 }
 
 /**
@@ -98,10 +106,10 @@ export function connectionScope<T>(
     return Promise.reject(error);
   }
   const opened = openScope(currentContext(), options);
-  return leaveAfter(
-    opened,
-    runIn(opened.context, () => invoke(fn)),
-  );
+  const { context, limit } = opened;
+  const called =
+    limit?.hit === true ? Promise.reject(limit.whole) : runIn(context, () => invoke(fn));
+  return leaveAfter(opened, called);
 }
 
 /** Calls `fn`; what it throws becomes a rejection. */

@@ -1,8 +1,7 @@
 import { FrameMismatchError } from '../errors';
 import { raced } from '../limit';
-import { openScope, type OpenedScope, type ScopeOptions } from './connection-scope';
+import { leave, openScope, type OpenedScope, type ScopeOptions } from './connection-scope';
 import { currentContext, runIn, type FrameLink } from './context';
-import type { Scope } from './scope';
 
 /** What a generator's steps belong to, from its first `next()` to its end. */
 interface Span extends OpenedScope {
@@ -10,7 +9,10 @@ interface Span extends OpenedScope {
 }
 
 /** Iterations that were begun and that nobody holds any more: their scopes would never end. */
-const abandoned = new FinalizationRegistry<Scope>((scope) => scope.abandon());
+const abandoned = new FinalizationRegistry<OpenedScope>(({ scope, limit }) => {
+  scope.abandon();
+  limit?.end();
+});
 
 /**
  * An async iteration whose scope lasts from its first `next()` until it ends: by finishing, `break`,
@@ -75,7 +77,7 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
   #begin(): Span {
     const outer = currentContext();
     const opened = openScope(outer, this.#options);
-    abandoned.register(this, opened.scope, this);
+    abandoned.register(this, opened, this);
     return { ...opened, frames: outer?.frames };
   }
 
@@ -118,7 +120,6 @@ export class ScopedIteration<T, R, N> implements AsyncGenerator<T, R, N> {
   async #leave(span: Span): Promise<void> {
     this.#over = true;
     abandoned.unregister(this);
-    span.limit?.end();
-    await span.scope.leave();
+    await leave(span);
   }
 }

@@ -68,6 +68,10 @@ export async function atomic<T>(
   // One limit for all attempts: it begins here.
   const opened = openScope(outer, options, 'transaction');
   try {
+    if (opened.limit?.hit === true) {
+      void opened.scope.leave();
+      throw opened.limit.whole;
+    }
     return await attempts(call, opened);
   } finally {
     opened.limit?.end();

@@ -9,7 +9,7 @@ import type { Slot } from '../scope/slot';
 import { TransactionHooks } from './hooks';
 import type { OpenedStream } from './row-stream';
 import { streamOpen, type RunningStream } from './running-stream';
-import { doomedBy } from './soundness';
+import { doomedBy, isCutOff } from './soundness';
 import { Transaction, type TransactionHost, type TransactionMode } from './transaction';
 
 /**
@@ -31,7 +31,8 @@ export class Frame implements OpenFrame, Block {
   readonly #joins: boolean;
   #state: 'open' | 'leaving' | 'closed' = 'open';
   #started = false;
-  #savepoint = '';
+  /** Its name, once it is made; rejects where it was not. */
+  #savepoint: Promise<string> | undefined;
   /** A block that joined this one, or one around it, has failed, and with it this one. */
   #spoilt: Error | undefined;
   #aborter: AbortController | undefined;
@@ -170,10 +171,16 @@ export class Frame implements OpenFrame, Block {
     const { soundness } = this.#transaction;
     // It may have been opened while this waited for its turn.
     if (this.#transaction.open !== undefined) throw streamOpen();
-    if (this.#transaction.begun && !soundness.certain) await this.#transaction.examine(limit);
-    this.#refuseIfDone();
-    if (this.#started) return;
-    await this.#start(limit);
+    try {
+      if (this.#transaction.begun && !soundness.certain) await this.#transaction.examine(limit);
+      this.#refuseIfDone();
+      if (this.#started) return;
+      await this.#start(limit);
+    } catch (error) {
+      // Whatever became of ours, the statement itself was not sent.
+      const cause = (error as Error).cause;
+      throw limit?.hit === true && isCutOff(error) ? limit.error('notExecuted', cause) : error;
+    }
     this.#refuseIfDone();
   }
 
@@ -197,15 +204,10 @@ export class Frame implements OpenFrame, Block {
       this.#started = true;
       return;
     }
-    this.#savepoint = this.#transaction.nextSavepoint();
-    // Before the answer: a block that fails meanwhile has to roll back to it.
+    // Kept before the answer: a block that fails meanwhile has to roll back to it.
+    this.#savepoint = this.#transaction.savepoint(limit);
+    await this.#savepoint;
     this.#started = true;
-    try {
-      await this.#transaction.control(`SAVEPOINT ${this.#savepoint}`, limit);
-    } catch (error) {
-      this.#transaction.soundness.doom(error as Error);
-      throw error;
-    }
   }
 
   /**
@@ -220,7 +222,8 @@ export class Frame implements OpenFrame, Block {
     if (!this.lane.free) await this.lane.idle();
     if (this.#transaction.open !== undefined) await this.#closeStream();
     if (this.#started && !this.#transaction.soundness.certain) {
-      await this.#transaction.examine(limit);
+      // Where that is cut off, the limit is the failure.
+      await this.#transaction.examine(limit).catch(() => {});
     }
     const failure = this.#failure(limit);
     if (failure !== undefined) {
@@ -231,7 +234,8 @@ export class Frame implements OpenFrame, Block {
     if ((this.#state as string) === 'closed') throw over(this.label);
     try {
       if (!this.#started || this.#joins) return;
-      await (this.#parent === undefined ? this.#transaction.commit(limit) : this.#release(limit));
+      if (this.#parent === undefined) await this.#transaction.commit(limit);
+      else if (this.#savepoint !== undefined) await this.#release(await this.#savepoint, limit);
     } finally {
       this.#state = 'closed';
     }
@@ -245,9 +249,9 @@ export class Frame implements OpenFrame, Block {
     return limit?.hit === true ? limit.whole : undefined;
   }
 
-  async #release(limit: Limit | undefined): Promise<void> {
+  async #release(savepoint: string, limit: Limit | undefined): Promise<void> {
     try {
-      await this.#transaction.control(`RELEASE SAVEPOINT ${this.#savepoint}`, limit);
+      await this.#transaction.control(`RELEASE SAVEPOINT ${savepoint}`, limit);
     } catch (error) {
       await this.rollBack(error as Error);
       throw error;
@@ -269,8 +273,10 @@ export class Frame implements OpenFrame, Block {
       await this.#transaction.rollBack(limit);
     } else if (this.#joins) {
       this.#parent.#spoil(reason);
-    } else if (this.#started && this.#transaction.soundness.doomed === undefined) {
-      await this.#transaction.rollBackTo(this.#savepoint, limit);
+    } else {
+      const savepoint = await this.#savepoint?.catch(() => undefined);
+      if (savepoint === undefined || this.#transaction.soundness.doomed !== undefined) return;
+      await this.#transaction.rollBackTo(savepoint, limit);
     }
   }
 

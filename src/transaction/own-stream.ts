@@ -1,5 +1,7 @@
+import { traitsOf } from '../driver/sql-text';
 import type { StatementRequest } from '../driver/statement-arguments';
 import type { Pool } from '../pool/pool';
+import { noteFailure } from '../retry/failures';
 import type { Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import type { Scope } from '../scope/scope';
@@ -21,7 +23,9 @@ export function ownStream(
 ): OpenStream {
   const around = scope?.limit;
   const { policy, clock } = host;
-  const { statement, idempotent = false, retries } = request;
+  const { statement, retries } = request;
+  const idempotent = policy.isIdempotent(request);
+  const { piecemeal } = traitsOf(statement.sql);
   const hint = (): string =>
     'A stream has a connection of its own while its rows are taken, beside that of the scope it is ' +
     'read in: a connectionLimit above the number of such callers is needed.';
@@ -46,7 +50,9 @@ export function ownStream(
           sent: connection.sentBytes > before,
           pristine,
           flavour: connection.flavour,
+          piecemeal,
         };
+        if (error !== undefined) noteFailure(error, last);
         if (error !== undefined && policy.condemnsServer(error, last)) pool.evictOlder(lease);
         if (error === undefined || !policy.spoils(error, last)) return lease.giveBack();
         lease.discard(error);

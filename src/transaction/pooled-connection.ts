@@ -38,6 +38,7 @@ export class PooledConnection extends StatementFace {
   #stream: RunningStream | undefined;
   #blocks = 0;
 
+  /** @internal */
   constructor(lease: Lease, pool: Pool, host: TransactionHost) {
     super(host);
     this.#lease = lease;
@@ -108,6 +109,7 @@ export class PooledConnection extends StatementFace {
     await this.release();
   }
 
+  /** @internal */
   protected dispatch<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
     this.#refuseIfReleased();
     const frame = currentFrame(this.#slot);
@@ -117,13 +119,14 @@ export class PooledConnection extends StatementFace {
     this.#refuseIfBusy();
     const run = async (limit: Limit | undefined): Promise<Result<T>> => {
       this.#refuseIfBusy();
-      return runWithin(limit, this.#lease, () => this.#lease.run<T>(kind, statement));
+      return runWithin<T>(limit, this.#lease, kind, statement);
     };
     return underLimit(request, undefined, this.#host, (limit) =>
       this.#slot.lane.run(() => run(limit), limit),
     );
   }
 
+  /** @internal */
   protected dispatchStream(request: StatementRequest): OpenStream {
     this.#refuseIfReleased();
     const frame = currentFrame(this.#slot);

@@ -150,18 +150,18 @@ export class StatementRouter extends StatementFace {
     const { statement } = errand.request;
     errand.sentBytes = connection.sentBytes;
     errand.pristine = !connection.dirty && this.#pool.plainSessions;
-    if (limit === undefined) return connection.run<T>(kind, statement);
-    return runWithin(limit, lease, () => connection.run<T>(kind, statement));
+    return runWithin<T>(limit, lease, kind, statement);
   }
 
   /** Notes what is known of the failure, and deals with the connection. */
   async #failed(error: unknown, lease: Lease, errand: Errand): Promise<void> {
     const { connection } = lease;
     const failure: Failure = {
-      idempotent: this.#isIdempotent(errand),
+      idempotent: this.#host.policy.isIdempotent(errand.request),
       sent: connection.sentBytes > errand.sentBytes,
       pristine: errand.pristine,
       flavour: connection.flavour,
+      piecemeal: traitsOf(errand.request.statement.sql).piecemeal,
     };
     errand.failure = failure;
     noteFailure(error, failure);
@@ -175,7 +175,7 @@ export class StatementRouter extends StatementFace {
   #again<T>(error: unknown, errand: Errand): Promise<Result<T>> {
     const { policy } = this.#host;
     const { holder, limit, request } = errand;
-    const unsent: Failure = { idempotent: this.#isIdempotent(errand), sent: false };
+    const unsent: Failure = { idempotent: policy.isIdempotent(request), sent: false };
     return retryAfter(error, policy, {
       what: 'statement',
       classOf: (reason) => policy.retryable(reason, errand.failure ?? unsent),
@@ -194,11 +194,5 @@ export class StatementRouter extends StatementFace {
       most: request.retries === undefined ? undefined : request.retries + 1,
       limit,
     });
-  }
-
-  #isIdempotent({ request }: Errand): boolean {
-    const { idempotent, statement } = request;
-    if (idempotent !== undefined) return idempotent;
-    return this.#host.policy.assumeReadsIdempotent && traitsOf(statement.sql).read;
   }
 }

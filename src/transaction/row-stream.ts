@@ -27,6 +27,7 @@ export class RowStream<T> implements AsyncGenerator<T, void, undefined> {
   #queued = 0;
   #state: 'new' | 'open' | 'over' = 'new';
 
+  /** @internal */
   constructor(open: OpenStream) {
     this.#open = open;
   }

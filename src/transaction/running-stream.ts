@@ -1,6 +1,7 @@
 import { sleep, type Clock } from '../clock';
 import { StreamOpenError } from '../errors';
-import type { RowSource } from '../driver/connection';
+import { failedSource, type RowSource } from '../driver/connection';
+import { traitsOf } from '../driver/sql-text';
 import type { Statement } from '../driver/statement';
 import type { Limit } from '../limit';
 import type { Lease } from '../pool/lease';
@@ -30,8 +31,9 @@ export class RunningStream {
   readonly #source: RowSource;
   readonly #lease: Lease;
   readonly #limit: Limit | undefined;
+  readonly #sql: string;
   readonly #home: StreamHome;
-  readonly #unlisten: (() => void) | undefined;
+  readonly #unlisten: (() => void) | undefined = undefined;
   #stopped: Promise<void> | undefined;
   #finished: Promise<void> | undefined;
   #cut: Error | undefined;
@@ -39,7 +41,12 @@ export class RunningStream {
   constructor(statement: Statement, lease: Lease, limit: Limit | undefined, home: StreamHome) {
     this.#lease = lease;
     this.#limit = limit;
+    this.#sql = statement.sql;
     this.#home = home;
+    if (limit?.hit === true) {
+      this.#source = failedSource(limit.error('notExecuted'));
+      return;
+    }
     this.#source = lease.connection.stream(statement);
     this.#unlisten = limit?.onHit(() => {
       this.#stopped = this.#cutOff(limit);
@@ -66,7 +73,8 @@ export class RunningStream {
   async #cutOff(limit: Limit): Promise<void> {
     await this.#stop();
     const lost = this.#lease.connection.lost !== undefined;
-    const error = limit.error(lost ? 'unknown' : 'notExecuted');
+    const partly = lost || traitsOf(this.#sql).piecemeal;
+    const error = limit.error(partly ? 'unknown' : 'notExecuted');
     this.#cut ??= error;
     await this.#finish(error);
   }
@@ -103,7 +111,7 @@ export class RunningStream {
     if (this.#limit?.hit !== true) {
       await Promise.race([connection.drained(), sleep(this.#home.clock, LAST_ROWS)]);
     }
-    if (connection.pending > 0) await this.#lease.cutOff();
+    await (connection.pending > 0 ? this.#lease.cutOff() : this.#lease.stopping);
   }
 
   #finish(error: Error | undefined): Promise<void> {

@@ -13,6 +13,11 @@ import {
 /** Errors of ours after which something may have run on the server. */
 const CUT_OFF = [StatementTimeoutError, StatementAbortedError, TransactionTimeoutError];
 
+/** True where a limit, and not the server, has ended a statement. */
+export function isCutOff(error: unknown): boolean {
+  return CUT_OFF.some((type) => error instanceof type);
+}
+
 /**
  * What is known of a transaction's state on the server: whether it can go on, can only be rolled
  * back, or has to be asked about first.
@@ -55,7 +60,7 @@ export class Soundness {
       return;
     }
     if (error instanceof BoomerangError) {
-      if (CUT_OFF.some((type) => error instanceof type)) this.#suspect(error, sql);
+      if (isCutOff(error)) this.#suspect(error, sql);
       return;
     }
     const { flavour } = connection;
@@ -66,9 +71,15 @@ export class Soundness {
     }
   }
 
+  /** A statement of ours failed. What a limit has stopped has at most not been run. */
+  noteOwnFailure(error: Error, connection: Connection): void {
+    if (isCutOff(error) && connection.lost === undefined) this.#suspicion = error;
+    else this.#doom ??= error;
+  }
+
   /** Rows came without the status flag; what is no plain read may have ended the transaction. */
   noteRows(sql: string): void {
-    if (!traitsOf(sql).plainDml) this.#suspect(new Error('not known after a stream'), sql);
+    if (!traitsOf(sql).plainDml) this.#suspect(new Error('not known after rows'), sql);
   }
 
   #suspect(error: Error, sql: string): void {
@@ -76,7 +87,11 @@ export class Soundness {
     this.#mayHaveCommitted ||= !traitsOf(sql).plainDml;
   }
 
-  /** After a refused statement: asks the server, by `isOpen`, whether the transaction is still open. */
+  /**
+   * After a refused statement: asks the server, by `isOpen`, whether the transaction is still open.
+   *
+   * @throws where a limit cut that off: whoever comes next asks again.
+   */
   async examine(isOpen: () => Promise<boolean>): Promise<void> {
     const suspicion = this.#suspicion;
     if (suspicion === undefined || this.#doom !== undefined) return;
@@ -86,6 +101,7 @@ export class Soundness {
         this.#endedBehindOurBack = this.#mayHaveCommitted;
       }
     } catch (error) {
+      if (isCutOff(error)) throw error;
       this.#doom = error as Error;
     }
     this.#suspicion = undefined;

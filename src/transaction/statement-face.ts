@@ -19,6 +19,7 @@ function rowsOf<T>(rows: T[]): T[] {
 export abstract class StatementFace {
   readonly #named: boolean;
 
+  /** @internal */
   constructor({ namedPlaceholders }: { readonly namedPlaceholders: boolean }) {
     this.#named = namedPlaceholders;
   }
@@ -88,10 +89,10 @@ export abstract class StatementFace {
     }
   }
 
-  /** What begins the stream, on the connection that belongs to where it was asked for. May throw. */
+  /** @internal What begins the stream, on the connection that belongs to where it was asked for. May throw. */
   protected abstract dispatchStream(request: StatementRequest): OpenStream;
 
-  /** May throw: that becomes a rejection. */
+  /** @internal May throw: that becomes a rejection. */
   protected abstract dispatch<T>(
     kind: StatementKind,
     request: StatementRequest,

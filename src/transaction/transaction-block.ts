@@ -17,6 +17,7 @@ export class TransactionBlock extends StatementFace {
   /** Which run of the callback this is, from 1. */
   readonly attempt: number;
 
+  /** @internal */
   constructor(host: TransactionHost, frame: Frame, attempt: number) {
     super(host);
     this.#host = host;
@@ -39,10 +40,12 @@ export class TransactionBlock extends StatementFace {
     addHook(this.#frame, 'afterRollback', hook);
   }
 
+  /** @internal */
   protected dispatch<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
     return runInFrame<T>(this.#frame, this.#host, kind, request);
   }
 
+  /** @internal */
   protected dispatchStream(request: StatementRequest): OpenStream {
     return streamInFrame(this.#frame, this.#host, request);
   }

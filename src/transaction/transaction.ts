@@ -61,12 +61,6 @@ export class Transaction {
     return this.#lease !== undefined;
   }
 
-  /** A name used once per transaction: depth would repeat a name that a failed block left behind. */
-  nextSavepoint(): string {
-    this.#savepoints++;
-    return `boomerang_${this.#savepoints}`;
-  }
-
   /** Takes the connection and sends BEGIN. Nothing of the user's has run, so both are retried. */
   begin(limit: Limit | undefined): Promise<void> {
     this.#beginning = this.#begin(limit);
@@ -97,7 +91,7 @@ export class Transaction {
     }
     const { isolationLevel, readOnly } = this.mode;
     const control = (sql: string): Promise<unknown> =>
-      runWithin(limit, lease, () => lease.run('query', { sql, tidy: true }));
+      runWithin(limit, lease, 'query', { sql, tidy: true });
     try {
       // Holds for the one transaction that follows, and leaves the session as it was.
       if (isolationLevel !== undefined) {
@@ -116,12 +110,12 @@ export class Transaction {
   /** Runs a user's statement. The transaction is begun and sound. */
   run<T>(kind: StatementKind, statement: Statement, limit: Limit | undefined): Promise<Result<T>> {
     const lease = this.#begunLease();
-    return runWithin(limit, lease, () => lease.run<T>(kind, statement)).then(
+    return runWithin<T>(limit, lease, kind, statement).then(
       (result) => {
         if (!lease.connection.inTransaction) throw this.soundness.implicitCommit();
         // Rows come without the status flag, and ANALYZE TABLE and its like commit and answer with rows.
         if (Array.isArray(result[0]) && !traitsOf(statement.sql).plainDml) {
-          return this.#verified(result, limit);
+          return this.#verified(result, statement.sql, limit);
         }
         return result;
       },
@@ -144,8 +138,12 @@ export class Transaction {
   }
 
   /** The result, once the server has said that the transaction is still open. */
-  async #verified<T>(result: Result<T>, limit: Limit | undefined): Promise<Result<T>> {
-    if (!(await this.#isOpen(limit))) throw this.soundness.implicitCommit();
+  async #verified<T>(result: Result<T>, sql: string, limit: Limit | undefined): Promise<Result<T>> {
+    const open = await this.#isOpen(limit).catch((error: unknown) => {
+      this.soundness.noteRows(sql);
+      throw limit?.hit === true ? limit.error('executed', error) : error;
+    });
+    if (!open) throw this.soundness.implicitCommit();
     return result;
   }
 
@@ -173,11 +171,24 @@ export class Transaction {
     });
   }
 
+  /** Makes a savepoint. Its name is used once per transaction: depth would repeat what a failed block left. */
+  async savepoint(limit: Limit | undefined): Promise<string> {
+    this.#savepoints++;
+    const name = `boomerang_${this.#savepoints}`;
+    try {
+      await this.control(`SAVEPOINT ${name}`, limit);
+    } catch (error) {
+      this.soundness.noteOwnFailure(error as Error, this.#begunLease().connection);
+      throw error;
+    }
+    return name;
+  }
+
   /** Runs a statement of our own: SAVEPOINT, RELEASE. */
   async control(sql: string, limit: Limit | undefined): Promise<void> {
     const lease = this.#begunLease();
     try {
-      await runWithin(limit, lease, () => lease.run('query', { sql }));
+      await runWithin(limit, lease, 'query', { sql });
     } catch (error) {
       this.#condemn(error, lease);
       throw error;
@@ -262,10 +273,12 @@ export class Transaction {
     }
   }
 
-  /** Waits for the statement on the wire, be it BEGIN. Never rejects. */
+  /** Waits for the statement on the wire, be it BEGIN, and for an order to stop it. Never rejects. */
   async settled(): Promise<void> {
     await this.#beginning?.catch(() => {});
-    if (this.#lease?.released === false) await this.#lease.connection.drained();
+    if (this.#lease?.released !== false) return;
+    await this.#lease.connection.drained();
+    await this.#lease.stopping;
   }
 
   /** The server rolls back by itself once the connection is closed. */

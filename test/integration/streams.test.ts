@@ -203,6 +203,19 @@ onEachServer((bench) => {
     await proxy.close();
   });
 
+  it('with retry.assumeReadsIdempotent a read is repeated after a lost answer', async () => {
+    const proxy = await startProxy(bench.server);
+    const { host, port } = proxy;
+    const retry = { assumeReadsIdempotent: true };
+    const db = bench.open({ host, port, connectionLimit: 1, retry });
+    proxy.swallow('execute', 'cut');
+    const rows: unknown[] = [];
+    for await (const row of db.stream('SELECT 5 AS n')) rows.push(row);
+    expect([rows, db.stats().retries]).toEqual([[{ n: 5 }], 1]);
+    await db.end({ deadline: 0 });
+    await proxy.close();
+  });
+
   describe('inside a transaction', () => {
     it('it sees the transaction’s rows; any other statement rejects at once until it is left', async () => {
       const db = bench.open({ connectionLimit: 1 });

@@ -89,16 +89,22 @@ describe('a statement under a limit', () => {
     get connection() {
       return connection;
     },
+    run: () => start(),
     cutOff: () => stop(),
   } as unknown as Lease;
+  let start: () => Promise<unknown>;
   let limit: Limit;
   beforeEach(() => {
     limit = new Limit(clock, { kind: 'statement' }, { timeout: 100 });
   });
   afterEach(() => limit.end());
 
-  const within = (reply?: Reply): ReturnType<typeof watched<unknown>> =>
-    watched(runWithin(limit, lease, () => run(reply)));
+  const within = (reply?: Reply): ReturnType<typeof watched<unknown>> => underway(() => run(reply));
+
+  const underway = (work: () => Promise<unknown>): ReturnType<typeof watched<unknown>> => {
+    start = work;
+    return watched<unknown>(runWithin(limit, lease, 'query', { sql: 'UPDATE t SET a = 1' }));
+  };
 
   it('gives its own value or error where the limit is not hit, and nothing is stopped', async () => {
     const kill = jest.spyOn(canceller, 'kill');
@@ -112,15 +118,14 @@ describe('a statement under a limit', () => {
 
   it('is not begun where the limit is hit', async () => {
     await clock.advance(100);
-    const start = jest.fn();
-    expect(await rejection(runWithin(limit, lease, start))).toMatchObject({
-      outcome: 'notExecuted',
-    });
-    expect(start).not.toHaveBeenCalled();
+    const work = jest.fn();
+    expect(await rejection(underway(work).promise)).toMatchObject({ outcome: 'notExecuted' });
+    expect(work).not.toHaveBeenCalled();
   });
 
   it('runs as it is where there is none', async () => {
-    expect(await runWithin(undefined, lease, () => Promise.resolve(1))).toBe(1);
+    start = () => Promise.resolve(1);
+    expect(await runWithin(undefined, lease, 'query', { sql: 'DO 0' })).toBe(1);
   });
 
   it.each<[string, () => Reply, string]>([
