@@ -32,11 +32,30 @@ const forms = {
     about: '3,000 random trees of transaction blocks against a model, on each server',
     env: { BOOMERANG_BLOCKS: { numRuns: 3000, seed } },
   },
+  galera: {
+    file: 'test/server/(galera|lifetime)',
+    test: '',
+    about: 'a Galera cluster cut in parts, without a majority, and killed as a whole',
+    env: { BOOMERANG_GALERA: true },
+  },
   rhythm: {
     file: 'test/integration/operation',
     test: 'the rhythm',
     about: 'a statement every 30 s against wait_timeout of 20 s, for five minutes',
     env: { BOOMERANG_RHYTHM: { waitTimeout: 20, pause: 30, rounds: 10 } },
+  },
+  faults: {
+    file: 'test/integration/fault-matrix',
+    test: '',
+    about: 'every fault at every moment, four times, and 60 times at any time, on every server',
+    env: {
+      BOOMERANG_FAULTS: {
+        rounds: 4,
+        strikes: 60,
+        restarted: ['', 'mariadb-11.8', 'mysql-9.7'],
+        seed,
+      },
+    },
   },
 };
 

@@ -51,7 +51,9 @@ export function openScope(
 ): OpenedScope {
   const { label } = options;
   const around = outer?.scope?.limit;
-  const inside = given ?? Limit.within(around, systemClock, { kind, label }, options);
+  const bounded = options.timeout !== undefined || options.signal !== undefined;
+  const inside =
+    given ?? (bounded ? Limit.within(around, systemClock, { kind, label }, options) : around);
   const limit = inside === around ? undefined : inside;
   const scope = new Scope(outer?.scope, label, limit);
   return { scope, context: { scope, frames: outer?.frames }, limit };

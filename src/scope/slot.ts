@@ -39,7 +39,7 @@ export class Slot {
   }
 
   /** The lease; taken now if there is none, or if its connection was lost. Call in one's turn only. */
-  lease(limit?: Limit): Lease | Promise<Lease> {
+  take(limit?: Limit): Lease | Promise<Lease> {
     const held = this.#lease;
     if (held !== undefined && (this.#pinned || held.connection.lost === undefined)) return held;
     if (held !== undefined) void held.giveBack();
@@ -69,6 +69,14 @@ export class Slot {
     this.#lease = undefined;
     held?.reclaim();
   }
+
+  /** After a statement that leaves the connection unusable. */
+  drop(_lease: Lease, reason: Error): void {
+    this.discard(reason);
+  }
+
+  /** After a statement: the scope keeps the lease. */
+  done(): undefined {}
 
   /** Closes the connection instead of giving it back: its state is not known. */
   discard(reason: Error): void {

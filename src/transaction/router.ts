@@ -9,7 +9,7 @@ import { noteFailure } from '../retry/failures';
 import type { Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import { currentContext } from '../scope/context';
-import type { Slot } from '../scope/slot';
+import type { Scope } from '../scope/scope';
 import { controlRefusal } from './frame';
 import { StatementFace } from './statement-face';
 import { underLimit } from './statement-limit';
@@ -19,13 +19,13 @@ import { frameOf, runInFrame, streamInFrame } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
 /**
- * One attempt's connection: taken, used, and dealt with after an error, by the scope's slot or for
- * this statement alone.
+ * Where a statement's connection comes from, and what becomes of it afterwards: a scope's slot, which
+ * keeps it, or the pool, for this statement alone.
  */
 interface Holder {
   take(limit: Limit | undefined): Lease | Promise<Lease>;
   /** After an error that leaves the connection unusable. */
-  discard(lease: Lease, reason: Error): void;
+  drop(lease: Lease, reason: Error): void;
   /** After the statement, otherwise. */
   done(lease: Lease): Promise<void> | undefined;
 }
@@ -36,6 +36,11 @@ interface Errand {
   readonly request: StatementRequest;
   readonly holder: Holder;
   readonly limit: Limit | undefined;
+  /** Of the connection, before the last attempt was sent on it. */
+  sentBytes: number;
+  pristine: boolean;
+  /** What is known of the last attempt, where it failed. */
+  failure: Failure | undefined;
 }
 
 /**
@@ -55,7 +60,7 @@ export class StatementRouter extends StatementFace {
     this.#host = host;
     this.#alone = {
       take: (limit) => pool.tryAcquire() ?? pool.acquire({ limit }),
-      discard: (lease, reason) => lease.discard(reason),
+      drop: (lease, reason) => lease.discard(reason),
       done: (lease) => lease.giveBack(),
     };
   }
@@ -68,15 +73,34 @@ export class StatementRouter extends StatementFace {
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#host.policy.noteCall();
     const scope = context?.scope;
-    const root = scope?.root();
-    return underLimit(request, scope?.limit, this.#host, (limit) => {
-      if (root === undefined) {
-        return this.#attempt<T>({ kind, request, holder: this.#alone, limit });
-      }
-      const slot = root.slotFor(this.#pool, this.#host.clock);
-      const errand: Errand = { kind, request, holder: holderOf(slot), limit };
-      return slot.lane.run(() => this.#attempt<T>(errand), limit);
-    });
+    const { limits } = request;
+    if (limits === undefined && this.#host.timeout === 0) {
+      return this.#begin<T>(kind, request, scope, scope?.limit);
+    }
+    return underLimit(request, scope?.limit, this.#host, (limit) =>
+      this.#begin<T>(kind, request, scope, limit),
+    );
+  }
+
+  #begin<T>(
+    kind: StatementKind,
+    request: StatementRequest,
+    scope: Scope | undefined,
+    limit: Limit | undefined,
+  ): Promise<Result<T>> {
+    const slot = scope?.root()?.slotFor(this.#pool, this.#host.clock);
+    const holder = slot ?? this.#alone;
+    const errand: Errand = {
+      kind,
+      request,
+      holder,
+      limit,
+      sentBytes: 0,
+      pristine: true,
+      failure: undefined,
+    };
+    if (slot === undefined) return this.#attempt<T>(errand);
+    return slot.lane.run(() => this.#attempt<T>(errand), limit);
   }
 
   /** Text with values escaped into it by the library. */
@@ -101,75 +125,74 @@ export class StatementRouter extends StatementFace {
     const { holder, limit } = errand;
     if (limit?.hit === true) return Promise.reject(limit.error('notExecuted'));
     const taken = holder.take(limit);
-    const failed = (error: unknown, failure: Failure): Promise<Result<T>> =>
-      this.#again<T>(error, failure, errand);
-    if (!(taken instanceof Promise)) return this.#on<T>(taken, errand, failed);
+    if (!(taken instanceof Promise)) return this.#first<T>(taken, errand);
     return taken.then(
-      (lease) => this.#on<T>(lease, errand, failed),
-      (error: unknown) =>
-        failed(error, { idempotent: this.#host.policy.isIdempotent(errand.request), sent: false }),
+      (lease) => this.#first<T>(lease, errand),
+      (error: unknown) => this.#again<T>(error, errand),
     );
   }
 
-  #on<T>(
-    lease: Lease,
-    errand: Errand,
-    failed: (error: unknown, failure: Failure) => Promise<Result<T>>,
-  ): Promise<Result<T>> {
-    const { kind, request, holder, limit } = errand;
-    const { connection } = lease;
-    const before = connection.sentBytes;
-    const pristine = !connection.dirty && this.#pool.plainSessions;
-    const { statement } = request;
-    return runWithin<T>(limit, lease, kind, statement).then(
+  #first<T>(lease: Lease, errand: Errand): Promise<Result<T>> {
+    const { holder } = errand;
+    return this.#send<T>(lease, errand).then(
       (result) => {
         const done = holder.done(lease);
         return done === undefined ? result : done.then(() => result);
       },
-      async (error: unknown) => {
-        const sent = connection.sentBytes > before;
-        const { flavour } = connection;
-        const idempotent = this.#host.policy.isIdempotent(errand.request);
-        const { piecemeal } = traitsOf(statement.sql);
-        const failure: Failure = { idempotent, sent, pristine, flavour, piecemeal };
-        noteFailure(error, failure);
-        const { policy } = this.#host;
-        if (policy.condemnsServer(error, failure)) this.#pool.evictOlder(lease);
-        if (policy.spoils(error, failure)) holder.discard(lease, error as Error);
-        else await holder.done(lease);
-        return failed(error, failure);
-      },
+      (error: unknown) =>
+        this.#failed(error, lease, errand).then(() => this.#again<T>(error, errand)),
     );
   }
 
+  #send<T>(lease: Lease, errand: Errand): Promise<Result<T>> {
+    const { connection } = lease;
+    const { kind, limit } = errand;
+    const { statement } = errand.request;
+    errand.sentBytes = connection.sentBytes;
+    errand.pristine = !connection.dirty && this.#pool.plainSessions;
+    return runWithin<T>(limit, lease, kind, statement);
+  }
+
+  /** Notes what is known of the failure, and deals with the connection. */
+  async #failed(error: unknown, lease: Lease, errand: Errand): Promise<void> {
+    const { connection } = lease;
+    const failure: Failure = {
+      idempotent: this.#host.policy.isIdempotent(errand.request),
+      sent: connection.sentBytes > errand.sentBytes,
+      pristine: errand.pristine,
+      flavour: connection.flavour,
+      piecemeal: traitsOf(errand.request.statement.sql).piecemeal,
+    };
+    errand.failure = failure;
+    noteFailure(error, failure);
+    const { policy } = this.#host;
+    if (policy.condemnsServer(error, failure)) this.#pool.evictOlder(lease);
+    if (policy.spoils(error, failure)) errand.holder.drop(lease, error as Error);
+    else await errand.holder.done(lease);
+  }
+
   /** After a first attempt that failed. */
-  #again<T>(error: unknown, failure: Failure, errand: Errand): Promise<Result<T>> {
+  #again<T>(error: unknown, errand: Errand): Promise<Result<T>> {
     const { policy } = this.#host;
     const { holder, limit, request } = errand;
-    let last = failure;
-    const idempotent = this.#host.policy.isIdempotent(errand.request);
+    const unsent: Failure = { idempotent: policy.isIdempotent(request), sent: false };
     return retryAfter(error, policy, {
       what: 'statement',
-      classOf: (reason) => policy.retryable(reason, last),
+      classOf: (reason) => policy.retryable(reason, errand.failure ?? unsent),
       attempt: async () => {
-        last = { idempotent, sent: false };
+        errand.failure = undefined;
         const lease = await holder.take(limit);
-        return this.#on<T>(lease, errand, (reason, facts) => {
-          last = facts;
+        try {
+          const result = await this.#send<T>(lease, errand);
+          await holder.done(lease);
+          return result;
+        } catch (reason) {
+          await this.#failed(reason, lease, errand);
           throw reason;
-        });
+        }
       },
       most: request.retries === undefined ? undefined : request.retries + 1,
       limit,
     });
   }
-}
-
-/** The scope keeps the lease; only a spoilt one leaves it. */
-function holderOf(slot: Slot): Holder {
-  return {
-    take: (limit) => slot.lease(limit),
-    discard: (_, reason) => slot.discard(reason),
-    done: () => undefined,
-  };
 }

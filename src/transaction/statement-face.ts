@@ -7,7 +7,6 @@ import {
   type StatementValues,
 } from '../driver/statement-arguments';
 import { InvalidArgumentError } from '../errors';
-import { invoke } from '../scope/connection-scope';
 import { RowStream, type OpenStream } from './row-stream';
 
 /** @throws {InvalidArgumentError} where the statement, which has been run, gives no rows. */
@@ -31,7 +30,7 @@ export abstract class StatementFace {
     values?: StatementValues,
     options?: StatementOptions,
   ): Promise<Result<T>> {
-    return invoke(() => this.dispatch<T>('query', requestOf(sql, values, options, this.#named)));
+    return this.#run<T>('query', sql, values, options);
   }
 
   /** Prepares the statement and binds the values; resolves to `[rows, fields]`. */
@@ -40,7 +39,7 @@ export abstract class StatementFace {
     values?: StatementValues,
     options?: StatementOptions,
   ): Promise<Result<T>> {
-    return invoke(() => this.dispatch<T>('execute', requestOf(sql, values, options, this.#named)));
+    return this.#run<T>('execute', sql, values, options);
   }
 
   /** Prepares the statement and gives its rows one by one, as they arrive. */
@@ -75,6 +74,19 @@ export abstract class StatementFace {
     const shape = { ...options, rowsAsArray: true };
     const [rows] = await this.execute<T[][]>(sql, values, shape);
     return rowsOf(rows)[0]?.[0];
+  }
+
+  #run<T>(
+    kind: StatementKind,
+    sql: string | StatementObject,
+    values: StatementValues | undefined,
+    options: StatementOptions | undefined,
+  ): Promise<Result<T>> {
+    try {
+      return this.dispatch<T>(kind, requestOf(sql, values, options, this.#named));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** @internal What begins the stream, on the connection that belongs to where it was asked for. May throw. */

@@ -81,7 +81,7 @@ export class Transaction {
   }
 
   async #beginOnce(limit: Limit | undefined): Promise<void> {
-    const taken = this.#slot.lease(limit);
+    const taken = this.#slot.take(limit);
     const lease = taken instanceof Promise ? await taken : taken;
     if (lease.connection.inTransaction) {
       throw new TransactionOpenError(
