@@ -169,6 +169,11 @@ export class RetryingPooledDatabase extends PooledDatabase {
     return atomic(this.parts.host, this.#target, fn, options);
   }
 
+  /** Whether the caller stands in a transaction block of this database that is open. */
+  get inTransaction(): boolean {
+    return currentFrame(this.parts.pool)?.isOver === false;
+  }
+
   /**
    * Runs `hook` once the open transaction is committed for good, or now where none is open. Resolves
    * when it is registered or, outside a transaction, has run. A hook's error is logged, never thrown.

@@ -36,6 +36,9 @@ export interface DatabaseParts {
   readonly host: TransactionHost;
 }
 
+/** What a database is made of, for the library's own modules above it. */
+export let partsOf: (db: PooledDatabase) => DatabaseParts;
+
 const END_DEADLINE = 10_000;
 const NO_OPTIONS = Object.freeze({});
 /** The owner of what is taken outside scopes while nobody watches for leaks. */
@@ -46,6 +49,10 @@ const NOBODY: Owner = Object.freeze({});
  * Statements and transactions are {@link RetryingPooledDatabase}'s.
  */
 export class PooledDatabase extends EventEmitter<DatabaseEvents> {
+  static {
+    partsOf = (db) => db.parts;
+  }
+
   /** @internal */
   protected readonly parts: DatabaseParts;
   readonly #selfDeadlock: 'wait' | 'fail';
@@ -104,9 +111,7 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
   async warmUp(): Promise<void> {
     // Those that are out count: they come back.
     const length = Math.max(0, this.parts.pool.limits.minIdle - this.parts.pool.stats().active);
-    const taken = await Promise.allSettled(
-      Array.from({ length }, () => this.parts.pool.acquire()),
-    );
+    const taken = await Promise.allSettled(Array.from({ length }, () => this.parts.pool.acquire()));
     const failure = taken.find(({ status }) => status === 'rejected') as
       PromiseRejectedResult | undefined;
     for (const result of taken) {

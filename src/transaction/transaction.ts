@@ -60,6 +60,11 @@ export class Transaction {
     return this.#lease !== undefined;
   }
 
+  /** `listener` is called once if the connection is lost. Call when begun. */
+  onConnectionLost(listener: () => void): () => void {
+    return this.#begunLease().connection.onLost(listener);
+  }
+
   /** A name used once per transaction: depth would repeat a name that a failed block left behind. */
   nextSavepoint(): string {
     this.#savepoints++;

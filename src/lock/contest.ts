@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock';
+import { explain } from '../driver/explain';
+import { PoolExhaustedError, StatementAbortedError, StatementTimeoutError } from '../errors';
+import type { Claim, HolderRow, LockTable } from './lock-table';
+
+/** How long one statement that contends may take, in ms: a transaction that asserts has the row locked. */
+const CONTEND = 1000;
+/** After how long it is looked whether that is so, in ms. */
+const PEEK = 30;
+
+export interface Won {
+  readonly claim: Claim;
+  /** When the statement that took it was sent, by the clock. */
+  readonly sentAt: number;
+}
+
+/** Attempts to take a name, one statement each. */
+export class Contest {
+  readonly #table: LockTable;
+  readonly #clock: Clock;
+  readonly #pollInterval: number;
+
+  constructor(table: LockTable, clock: Clock, pollInterval: number) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#pollInterval = pollInterval;
+  }
+
+  /**
+   * One attempt; `undefined` where somebody else has the name. What is not known after it is read
+   * back from the row: a lost answer may have been a yes.
+   */
+  async once(name: Buffer, ttl: number, note: Buffer): Promise<Won | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const owner = randomBytes(16);
+      const sentAt = this.#clock.now();
+      const won = (token: number): Won => ({ claim: { name, owner, token }, sentAt });
+      try {
+        const token = await this.#insert(name, owner, ttl, note);
+        return token === 0 ? undefined : won(token);
+      } catch (error) {
+        const holder = await this.#settle(name, owner, error as Error);
+        if (holder?.owner.equals(owner) === true) return won(holder.token);
+        if (holder !== undefined) return undefined;
+        // Free again by now: not to be reported as held.
+        if (attempt > 1) throw error;
+      }
+    }
+  }
+
+  /** Who has the name after an attempt of which the answer is not known. */
+  async #settle(name: Buffer, owner: Buffer, error: Error): Promise<HolderRow | undefined> {
+    if (error.cause instanceof PoolExhaustedError) throw error.cause;
+    const cutOff = error instanceof StatementTimeoutError || error instanceof StatementAbortedError;
+    // Certainly not run: there is nothing to read back.
+    if (!cutOff && explain(error).statement === 'safe') throw error;
+    let holder: HolderRow | undefined;
+    try {
+      holder = await this.#table.holder(name);
+    } catch {
+      throw error;
+    }
+    if (holder?.owner.equals(owner) !== true) {
+      // Should it still be on its way to the server, nobody is to wait for its end.
+      void this.#table.release({ name, owner }, { retries: 0 }).catch(() => {});
+      if (!cutOff) throw error;
+    }
+    return holder;
+  }
+
+  /** While a transaction that asserts the lock has its row locked, the statement waits: it is called off. */
+  async #insert(name: Buffer, owner: Buffer, ttl: number, note: Buffer): Promise<number> {
+    const aborter = new AbortController();
+    const look = async (): Promise<void> => {
+      const remaining = await this.#table.remaining(name);
+      if (remaining > 0) aborter.abort(new Error('held, and its row is locked'));
+    };
+    const timer = this.#clock.setTimer(() => void look().catch(() => {}), PEEK);
+    const options = { timeout: CONTEND, signal: aborter.signal };
+    try {
+      return await this.#table.acquire(name, owner, ttl, note, options);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** How long to wait before the next attempt, in ms: about the poll interval, never past the holder's end. */
+  async pause(name: Buffer): Promise<number> {
+    const remaining = await this.#table.remaining(name);
+    const jittered = this.#pollInterval * (0.5 + Math.random());
+    // Free by now: whoever looks first has it, and not all are to look at once.
+    return remaining === 0 ? Math.random() * 5 : Math.min(remaining, jittered);
+  }
+}
