@@ -12,6 +12,11 @@ export {
   type LockStats,
 } from './lock/distributed-locks';
 export { DistributedLock } from './lock/distributed-lock';
+export {
+  LeaderElection,
+  type LeaderElectionOptions,
+  type LeaderEvents,
+} from './lock/leader-election';
 export type { LockHolder } from './lock/lock-holder';
 export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, LockOptions } from './lock/lock-options';

@@ -5,7 +5,7 @@ import { PoolExhaustedError, StatementAbortedError, StatementTimeoutError } from
 import type { Claim, HolderRow, LockTable } from './lock-table';
 
 /** How long one statement that contends may take, in ms: a transaction that asserts has the row locked. */
-const CONTEND = 1000;
+const CONTEND = 500;
 /** After how long it is looked whether that is so, in ms. */
 const PEEK = 30;
 
@@ -32,24 +32,24 @@ export class Contest {
    * back from the row: a lost answer may have been a yes.
    */
   async once(name: Buffer, ttl: number, note: Buffer): Promise<Won | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      const owner = randomBytes(16);
-      const sentAt = this.#clock.now();
-      const won = (token: number): Won => ({ claim: { name, owner, token }, sentAt });
-      try {
-        const token = await this.#insert(name, owner, ttl, note);
-        return token === 0 ? undefined : won(token);
-      } catch (error) {
-        const holder = await this.#settle(name, owner, error as Error);
-        if (holder?.owner.equals(owner) === true) return won(holder.token);
-        if (holder !== undefined) return undefined;
-        // Free again by now: not to be reported as held.
-        if (attempt > 1) throw error;
-      }
+    const owner = randomBytes(16);
+    const sentAt = this.#clock.now();
+    const won = (token: number): Won | undefined =>
+      token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
+    try {
+      return won(await this.#insert(name, owner, ttl, note));
+    } catch (error) {
+      const holder = await this.#settle(name, owner, error as Error);
+      return won(holder?.owner.equals(owner) === true ? holder.token : 0);
     }
   }
 
-  /** Who has the name after an attempt of which the answer is not known. */
+  /**
+   * Who has the name after an attempt of which the answer is not known. One that was called off has
+   * met a row that is locked: somebody holds the name, whatever can be read of it.
+   *
+   * @throws the attempt's error, where nothing can be said.
+   */
   async #settle(name: Buffer, owner: Buffer, error: Error): Promise<HolderRow | undefined> {
     if (error.cause instanceof PoolExhaustedError) throw error.cause;
     const cutOff = error instanceof StatementTimeoutError || error instanceof StatementAbortedError;
@@ -61,11 +61,12 @@ export class Contest {
     } catch {
       throw error;
     }
-    if (holder?.owner.equals(owner) !== true) {
+    if (holder?.owner.equals(owner) === true) return holder;
+    if (!cutOff || error.outcome === 'unknown') {
       // Should it still be on its way to the server, nobody is to wait for its end.
-      void this.#table.release({ name, owner }, { retries: 0 }).catch(() => {});
-      if (!cutOff) throw error;
+      void this.#table.release({ name, owner }, { retries: 0, timeout: CONTEND }).catch(() => {});
     }
+    if (!cutOff) throw error;
     return holder;
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock';
 import type { RetryingPooledDatabase } from '../database';
 import {
   LockAcquireTimeoutError,
@@ -6,6 +7,7 @@ import {
   checkFunction,
   checkOptionNames,
 } from '../errors';
+import type { Logger } from '../logger';
 import { duration, flag, resolve as resolveRules } from '../option-rules';
 import { partsOf } from '../pooled-database';
 import { checkPrefix } from '../schema/table-prefix';
@@ -81,7 +83,10 @@ const PAGE = 200;
  * `fence()`, because no lock can stop a process that was paused and does not know it.
  */
 export class DistributedLocks implements LeaseKeeper {
-  readonly clock;
+  /** @internal */
+  readonly clock: Clock;
+  /** @internal */
+  readonly logger: Logger;
   readonly #db: RetryingPooledDatabase;
   readonly #table: LockTable;
   readonly #renewal: Renewal;
@@ -102,6 +107,7 @@ export class DistributedLocks implements LeaseKeeper {
     const { clock, logger } = partsOf(db).host;
     this.#db = db;
     this.clock = clock;
+    this.logger = logger;
     this.#table = new LockTable(db, checkPrefix(prefix), resolved.autoInstall);
     this.#renewal = new Renewal(this.#table, clock, logger);
     this.#line = new WaitLine(clock);
@@ -295,8 +301,7 @@ export class DistributedLocks implements LeaseKeeper {
   }
 
   #noteRelease(error: unknown): void {
-    const { logger } = partsOf(this.#db).host;
-    logger.warn(
+    this.logger.warn(
       { errorType: (error as Error).name },
       'a lock could not be given back; it ends by its ttl',
     );

@@ -1,7 +1,6 @@
 import { applyDecorator, type AnyMethod, type AsyncMethodDecorator } from '../decorators/dialect';
 import { InvalidArgumentError, describe } from '../errors';
 import type { DistributedLocks } from './distributed-locks';
-import type { LockLease } from './lock-lease';
 import type { AcquireLockOptions } from './lock-options';
 
 export interface WithLockOptions extends AcquireLockOptions {
@@ -34,7 +33,7 @@ function underLock(
     }
     const name =
       typeof naming === 'string' ? naming : (naming as (...a: unknown[]) => string)(...args);
-    return locks.using(name, options, (_lease: LockLease) => method.apply(this, args) as unknown);
+    return locks.using(name, options, () => method.apply(this, args));
   };
 }
 

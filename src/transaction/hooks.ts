@@ -11,7 +11,8 @@ export class TransactionHooks {
   #afterCommit: Hook[] = [];
   #afterRollback: Hook[] = [];
   /** The library's own: told once the whole transaction is over. */
-  #whenSettled: Settled[] = [];
+  readonly #whenSettled: Settled[] = [];
+  readonly #beforeCommit: (() => Promise<void>)[] = [];
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -23,6 +24,19 @@ export class TransactionHooks {
 
   afterRollback(hook: Hook): void {
     this.#afterRollback.push(hook);
+  }
+
+  /** The library's own: run before COMMIT, as part of the transaction; a rejection rolls back. */
+  beforeCommit(work: () => Promise<void>): void {
+    this.#beforeCommit.push(work);
+  }
+
+  get hasBeforeCommit(): boolean {
+    return this.#beforeCommit.length > 0;
+  }
+
+  async runBeforeCommit(): Promise<void> {
+    for (const work of this.#beforeCommit.splice(0)) await work();
   }
 
   /** `settled` is told, when the whole transaction is over, whether what was written here stays. */
@@ -41,6 +55,7 @@ export class TransactionHooks {
     parent.#afterCommit.push(...this.#afterCommit.splice(0));
     parent.#afterRollback.push(...this.#afterRollback.splice(0));
     parent.#whenSettled.push(...this.#whenSettled.splice(0));
+    parent.#beforeCommit.push(...this.#beforeCommit.splice(0));
   }
 
   committed(): Promise<void> | undefined {
