@@ -221,7 +221,7 @@ export class DistributedLocks implements LeaseKeeper {
     this.#sweeper.stop();
     for (const name of [...this.#held.keys()]) this.#line.tell(name);
     const releases = [...this.#held.values()].map((lease) => lease.release());
-    await Promise.allSettled(releases);
+    await Promise.allSettled([...releases, this.#renewal.settled()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -149,7 +149,7 @@ export class LockLease {
           'inside db.atomic().',
       );
     }
-    const sentAt = clock.now();
+    let sentAt = clock.now();
     this.#asserting++;
     let over = false;
     const settle = (committed: boolean): void => {
@@ -175,6 +175,13 @@ export class LockLease {
       // The server lets go of the row: nothing keeps others out any more.
       settle(false);
       this.lose('the connection of the transaction that asserted it was lost');
+    });
+    frame.hooks.beforeCommit(async () => {
+      // In a long transaction the time that was written would be over when others see it.
+      const now = clock.now();
+      if (now < sentAt + this.#ttl / 2) return;
+      if (!(await this.#keeper.assertHeld(this.claim, this.#ttl))) throw this.#lostError();
+      sentAt = now;
     });
     frame.hooks.whenSettled((committed) => {
       unlisten();

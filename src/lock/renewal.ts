@@ -23,6 +23,7 @@ export class Renewal {
   readonly #logger: Logger;
   /** When each is to be renewed, by the clock. */
   readonly #due = new Map<LockLease, number>();
+  readonly #running = new Set<Promise<void>>();
   #timer: Timer | undefined;
   #wakesAt = Infinity;
 
@@ -51,6 +52,11 @@ export class Renewal {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#wakesAt = Infinity;
+  }
+
+  /** Resolves when no renewal is under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
   }
 
   /** Renews it as soon as can be. */
@@ -97,7 +103,9 @@ export class Renewal {
     }
     for (const [ttl, leases] of byTtl) {
       for (let at = 0; at < leases.length; at += MOST_AT_ONCE) {
-        void this.#renewOrRetry(leases.slice(at, at + MOST_AT_ONCE), ttl);
+        const running = this.#renewOrRetry(leases.slice(at, at + MOST_AT_ONCE), ttl);
+        this.#running.add(running);
+        void running.then(() => this.#running.delete(running));
       }
     }
   }
