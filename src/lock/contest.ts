@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../clock';
+import type { Clock, Timer } from '../clock';
 import { explain } from '../driver/explain';
 import { PoolExhaustedError, StatementAbortedError, StatementTimeoutError } from '../errors';
 import type { Claim, HolderRow, LockTable } from './lock-table';
@@ -73,16 +73,24 @@ export class Contest {
   /** While a transaction that asserts the lock has its row locked, the statement waits: it is called off. */
   async #insert(name: Buffer, owner: Buffer, ttl: number, note: Buffer): Promise<number> {
     const aborter = new AbortController();
+    let timer: Timer | undefined;
     const look = async (): Promise<void> => {
       const remaining = await this.#table.remaining(name);
       if (remaining > 0) aborter.abort(new Error('held, and its row is locked'));
     };
-    const timer = this.#clock.setTimer(() => void look().catch(() => {}), PEEK);
+    const arm = (): void => {
+      timer = this.#clock.setTimer(() => {
+        // Behind others who wait for a connection it would only make them wait longer.
+        if (this.#table.hasToWait) arm();
+        else void look().catch(() => {});
+      }, PEEK);
+    };
+    arm();
     const options = { timeout: CONTEND, signal: aborter.signal };
     try {
       return await this.#table.acquire(name, owner, ttl, note, options);
     } finally {
-      timer.cancel();
+      timer?.cancel();
     }
   }
 

@@ -87,6 +87,11 @@ export class LockTable {
     this.#table = this.#access.table;
   }
 
+  /** Whether a statement would have to wait for a connection. */
+  get hasToWait(): boolean {
+    return this.#db.stats().waiting > 0;
+  }
+
   /**
    * Takes the name if it is free. Resolves to the token, or to 0 where somebody else has it; in one
    * round trip, with and without FOUND_ROWS. A name's first token is the server's microseconds since
