@@ -26,6 +26,12 @@ const forms = {
     about: '3,000 random histories of a pool against a model and PROCESSLIST',
     env: { BOOMERANG_PROPERTY: { numRuns: 3000, seed } },
   },
+  blocks: {
+    file: 'test/integration/atomic-property',
+    test: '',
+    about: '3,000 random trees of transaction blocks against a model, on each server',
+    env: { BOOMERANG_BLOCKS: { numRuns: 3000, seed } },
+  },
   rhythm: {
     file: 'test/integration/operation',
     test: 'the rhythm',

@@ -23,7 +23,12 @@ export type { AcquireLockOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
 export { auditReleases } from './decorators/audit';
-export type { AsyncMethod, AsyncMethodDecorator } from './decorators/dialect';
+export type {
+  AsyncMethod,
+  AsyncMethodDecorator,
+  PromiseMethod,
+  PromiseMethodDecorator,
+} from './decorators/dialect';
 export { connectionScope, type ScopeOptions } from './scope/connection-scope';
 export type { AtomicCallback } from './transaction/atomic';
 export type { AtomicOptions, IsolationLevel } from './transaction/atomic-options';

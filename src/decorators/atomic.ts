@@ -9,8 +9,8 @@ import {
   applyDecorator,
   isDecoration,
   type AnyMethod,
-  type AsyncMethod,
-  type AsyncMethodDecorator,
+  type PromiseMethod,
+  type PromiseMethodDecorator,
 } from './dialect';
 
 /** What can run a block: a database, or a connection of one's own. */
@@ -31,11 +31,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
+const ASYNC_GENERATOR: unknown = Object.getPrototypeOf(async function* () {});
+
 function inTransaction(
   method: AnyMethod,
   name: string,
   { db: find, ...options }: AtomicMethodOptions,
 ): AnyMethod {
+  if (Object.getPrototypeOf(method) === ASYNC_GENERATOR) {
+    throw new TypeError(
+      `@atomic: '${name}' is an async generator, whose caller would keep the transaction open ` +
+        'between two steps; make it an async method',
+    );
+  }
   const known: AtomicOptions = { label: name, ...options };
   return function (this: unknown, ...args: unknown[]): unknown {
     const db: unknown =
@@ -66,7 +74,7 @@ function inTransaction(
  * Together with `@releaseConnection` this one stands below, next to the method: the connection goes
  * back after COMMIT.
  *
- * @throws {TypeError} at decoration for accessors, fields and sync generators; at the call where
+ * @throws {TypeError} at decoration for accessors, fields and generators; at the call where
  * there is no database, or the method returns no promise.
  *
  * @example
@@ -78,9 +86,9 @@ function inTransaction(
  *   async place(order: Order) { … }
  * }
  */
-export function atomic(options?: AtomicMethodOptions): AsyncMethodDecorator;
-export function atomic<F extends AsyncMethod>(method: F, context: ClassMethodDecoratorContext): F;
-export function atomic<F extends AsyncMethod>(
+export function atomic(options?: AtomicMethodOptions): PromiseMethodDecorator;
+export function atomic<F extends PromiseMethod>(method: F, context: ClassMethodDecoratorContext): F;
+export function atomic<F extends PromiseMethod>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<F>,

@@ -8,18 +8,27 @@ export type MethodWrapper = (method: AnyMethod, name: string) => AnyMethod;
 
 export type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
+/** A method with one end: no generator. */
+export type PromiseMethod = (...args: never[]) => PromiseLike<unknown>;
+
 /**
  * A method decorator for both dialects: TC39 standard decorators, and TypeScript's
- * `experimentalDecorators`. Anything but an async method is a type error.
+ * `experimentalDecorators`. Anything but a method of this kind is a type error.
  */
-export interface AsyncMethodDecorator {
-  <F extends AsyncMethod>(method: F, context: ClassMethodDecoratorContext): F;
-  <F extends AsyncMethod>(
+interface DialectDecorator<M extends AsyncMethod> {
+  <F extends M>(method: F, context: ClassMethodDecoratorContext): F;
+  <F extends M>(
     target: object,
     key: string | symbol,
     descriptor: TypedPropertyDescriptor<F>,
   ): TypedPropertyDescriptor<F>;
 }
+
+/** For async methods and async generators, in both dialects. */
+export type AsyncMethodDecorator = DialectDecorator<AsyncMethod>;
+
+/** For async methods, in both dialects. */
+export type PromiseMethodDecorator = DialectDecorator<PromiseMethod>;
 
 function refuse(decorator: string, what: string): never {
   throw new TypeError(

@@ -64,7 +64,7 @@ function inScope(method: AnyMethod, name: string, options: ReleaseOptions): AnyM
     }
     const again = async (): Promise<unknown> =>
       call(this, args, openScope(currentContext(), known));
-    return repeated(first, again, retries);
+    return repeated(first, again, { ...options, ...known });
   };
   Object.defineProperty(wrapper, MARK, { value: true });
   return wrapper;

@@ -1,8 +1,11 @@
 import { systemClock } from '../clock';
+import { layers } from '../driver/classify';
 import { InvalidArgumentError, describe } from '../errors';
+import { Limit } from '../limit';
 import { silentLogger } from '../logger';
 import { RETRY_DEFAULTS } from '../options';
-import { RetryPolicy } from '../retry/policy';
+import { circumstancesOf } from '../retry/failures';
+import { RetryPolicy, type Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import { SCOPE_OPTIONS, checkScopeOptions, type ScopeOptions } from '../scope/connection-scope';
 import { currentContext } from '../scope/context';
@@ -45,18 +48,34 @@ const policy = new RetryPolicy(RETRY_DEFAULTS, 0, systemClock, silentLogger);
 export function repeated(
   first: PromiseLike<unknown>,
   again: () => Promise<unknown>,
-  retries: number,
+  { retries = 0, label, signal }: ReleaseOptions,
 ): Promise<unknown> {
   policy.noteCall();
   return Promise.resolve(first).catch((error: unknown) => {
     // A transaction that is open is run again as a whole, or not at all.
     if (currentContext()?.frames !== undefined) throw error;
+    const around = currentContext()?.scope?.limit;
+    const bounds = signal === undefined ? {} : { signal };
+    // What was called off is not run again; each run has its own limit beside.
+    const limit = Limit.within(around, systemClock, { kind: 'scope', label }, bounds);
     return retryAfter(error, policy, {
       what: 'method',
       attempt: again,
+      limit,
       classOf: (reason) =>
-        policy.retryable(reason, { idempotent: true }) ?? policy.restartable(reason),
+        policy.retryable(reason, failureOf(reason)) ?? policy.restartable(reason),
       most: retries + 1,
+    }).finally(() => {
+      if (limit !== around) limit?.end();
     });
   });
+}
+
+/** What is known of the statement with whose error a run of the method ended, where it was one. */
+function failureOf(error: unknown): Failure {
+  for (const layer of layers(error)) {
+    const circumstances = circumstancesOf(layer);
+    if (circumstances !== undefined) return { ...circumstances, idempotent: true };
+  }
+  return { idempotent: true };
 }

@@ -73,8 +73,8 @@ const PLAIN_DML =
 
 const READ = /^[\s(;]*(?:SELECT|WITH|VALUES|TABLE|EXPLAIN|DESC|DESCRIBE|SHOW)\b/i;
 
-/* What a text that begins like a read may do all the same. */
-const WRITING = /\b(?:INSERT|UPDATE|DELETE|REPLACE|CALL|INTO|NEXTVAL|SETVAL|NEXT)\b/i;
+/* What a text that begins like a read may do all the same; FOR UPDATE only locks. */
+const WRITING = /\b(?:INSERT|(?<!\bFOR )UPDATE|DELETE|REPLACE|CALL|INTO|NEXTVAL|SETVAL|NEXT)\b/i;
 
 /* Of transaction control, what leaves the session as it was. */
 const PLAIN_CONTROL = /^[\s(;]*(?:BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i;

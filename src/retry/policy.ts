@@ -1,11 +1,12 @@
 import type { Clock } from '../clock';
-import { classify, wasAnswered, type Circumstances } from '../driver/classify';
-import { BoomerangError, CommitInDoubtError, TransactionDoomedError } from '../errors';
+import { classify, layers, wasAnswered, type Circumstances } from '../driver/classify';
+import { BoomerangError, TransactionDoomedError } from '../errors';
 import type { ErrorClass } from '../driver/error-class';
 import type { Limit } from '../limit';
 import { errorFields, type Logger } from '../logger';
 import type { RetryOptions } from '../options';
 import { RetryBudget } from './budget';
+import { circumstancesOf } from './failures';
 
 /** What is known of a failed attempt. */
 export interface Failure extends Circumstances {
@@ -72,16 +73,18 @@ export class RetryPolicy {
   allows(found: ErrorClass, made: number, most: number, begun: number): boolean {
     if (most <= 1) return false;
     const waits = found.elsewhere === true && this.#clock.now() - begun < this.#patience;
-    return (waits || made < most) && this.#budget.spend();
+    // Its bound is time: the budget is for a server that is there.
+    if (waits) return true;
+    return made < most && this.#budget.spend();
   }
 
   /**
    * The class of the error where an autocommit statement may be run again after it; `undefined`
-   * where it may not. This library's own errors (no connection, wrong argument) are never retried
-   * here: whatever waiting could do has been done.
+   * where it may not. This library's own errors (no connection, wrong argument, COMMIT in doubt) are
+   * never retried here, also as the cause of another: whatever waiting could do has been done.
    */
   retryable(error: unknown, failure: Failure): ErrorClass | undefined {
-    if (error instanceof BoomerangError) return undefined;
+    for (const layer of layers(error)) if (layer instanceof BoomerangError) return undefined;
     const found = classify(error, failure);
     if (found.statement === 'safe') return found;
     if (found.statement === 'ifIdempotent' && failure.idempotent) return found;
@@ -89,16 +92,19 @@ export class RetryPolicy {
   }
 
   /**
-   * The same for a whole transaction, from its outermost block. Nothing of it stays after such an
-   * error: a COMMIT that may have happened is never repeated.
+   * The same for a whole transaction, from its outermost block, where the error is, or was caused by,
+   * that of a statement. Nothing of the transaction stays after such an error: a COMMIT that may have
+   * happened is never repeated.
    */
   restartable(error: unknown): ErrorClass | undefined {
-    if (error instanceof CommitInDoubtError) return undefined;
-    if (error instanceof BoomerangError && !(error instanceof TransactionDoomedError)) {
-      return undefined;
+    let found: ErrorClass | undefined;
+    for (const layer of layers(error)) {
+      if (layer instanceof TransactionDoomedError) continue;
+      if (layer instanceof BoomerangError) return undefined;
+      const circumstances = circumstancesOf(layer);
+      if (circumstances !== undefined) found ??= classify(layer, circumstances);
     }
-    const found = classify(error);
-    return found.transaction === 'never' ? undefined : found;
+    return found?.transaction === 'never' ? undefined : found;
   }
 
   /** Whether the connection is of no more use after this error. */

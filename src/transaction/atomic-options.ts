@@ -27,7 +27,8 @@ export interface AtomicOptions extends ScopeOptions {
   readonly durable?: boolean;
   /**
    * A transaction of its own on a second connection, whatever is open. It cannot see, and must not
-   * wait for, what the open one has changed. @default false
+   * wait for, what the open one has changed: a lock wait's error then bears a `hint` that says so.
+   * @default false
    */
   readonly requiresNew?: boolean;
   /** Of this one transaction. A nested block must agree with the outermost one. @default the session's */

@@ -8,6 +8,7 @@ import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { checkAtomicOptions, checkNesting, modeOf, type AtomicOptions } from './atomic-options';
 import { Frame } from './frame';
+import { hintAtOuter } from './further-slot';
 import { TransactionBlock, frameOf } from './transaction-block';
 import type { TransactionHost } from './transaction';
 
@@ -17,6 +18,8 @@ export interface AtomicTarget {
   readonly key: object;
   /** The connection of the scope. */
   slot(scope: Scope): Slot;
+  /** Whether its one connection is lost, so that nothing can be run again on it. */
+  isGone?(): boolean;
   /** A further connection, for a transaction beside the one that is open. */
   further(scope: Scope): Slot;
 }
@@ -55,9 +58,10 @@ export async function atomic<T>(
   if (options !== NO_OPTIONS) checkAtomicOptions(options);
   const outer = currentContext();
   const open = frameOf(outer, target.key);
-  const refusal = open?.refusal();
-  if (refusal !== undefined) throw refusal;
   const beside = open !== undefined && options.requiresNew === true;
+  // Beside a transaction that can only be rolled back another may run: to note why.
+  const refusal = beside && !open.isOver ? undefined : open?.refusal();
+  if (refusal !== undefined) throw refusal;
   const parent = beside ? undefined : open;
   if (parent !== undefined) checkNesting(parent, options);
   const call: Call<T> = { host, target, fn, options, outer, parent, beside };
@@ -74,16 +78,19 @@ export async function atomic<T>(
 async function attempts<T>(call: Call<T>, opened: OpenedScope): Promise<T> {
   const { retries = 0 } = call.options;
   if (call.parent !== undefined || retries === 0) return runBlock(call, opened, 1);
+  const { target } = call;
   const { policy } = call.host;
+  // Asked now: a scope that was left is not bounded any more.
+  const { limit } = opened.scope;
   try {
     return await runBlock(call, opened, 1);
   } catch (error) {
     return await retryAfter(error, policy, {
       what: 'transaction',
       attempt: (number) => runBlock(call, reopened(call, opened), number),
-      classOf: (reason) => policy.restartable(reason),
+      classOf: (reason) => (target.isGone?.() === true ? undefined : policy.restartable(reason)),
       most: retries + 1,
-      limit: opened.scope.limit,
+      limit,
     });
   }
 }
@@ -141,6 +148,7 @@ async function runBlock<T>(
       await runIn(context, () => frame.hooks.runBeforeCommit());
     }
   } catch (error) {
+    if (beside) hintAtOuter(error);
     await frame.rollBack(error as Error);
     await over('rolledBack');
     throw error;
@@ -148,6 +156,7 @@ async function runBlock<T>(
   try {
     await frame.commit();
   } catch (error) {
+    if (beside) hintAtOuter(error);
     if (!(error instanceof CommitInDoubtError)) {
       await over('rolledBack');
       throw error;
@@ -156,7 +165,8 @@ async function runBlock<T>(
     const outcome = await runIn(outer, () => verified(host, options.verify));
     await runIn(outer, () => frame.settleHooks(outcome));
     if (outcome === 'committed') return value;
-    throw outcome === 'rolledBack' ? error.cause : error;
+    if (outcome === 'unknown') throw error;
+    throw limit?.hit === true ? limit.whole : error.cause;
   }
   const settled = over('committed');
   if (settled !== undefined) await settled;

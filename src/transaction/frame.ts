@@ -32,7 +32,7 @@ export class Frame implements OpenFrame, Block {
   #state: 'open' | 'leaving' | 'closed' = 'open';
   #started = false;
   #savepoint = '';
-  /** A block that joined this one has failed, and with it this one. */
+  /** A block that joined this one, or one around it, has failed, and with it this one. */
   #spoilt: Error | undefined;
   #aborter: AbortController | undefined;
   #deafen: (() => void) | undefined;
@@ -163,7 +163,8 @@ export class Frame implements OpenFrame, Block {
     limit: Limit | undefined,
   ): Promise<Result<T>> {
     const { soundness, open } = this.#transaction;
-    if (this.#started && soundness.certain && open === undefined && this.#state !== 'closed') {
+    const sound = soundness.certain && this.#spoilt === undefined && open === undefined;
+    if (this.#started && sound && this.#state !== 'closed') {
       return this.#transaction.run(kind, statement, limit);
     }
     return this.#ready(limit).then(() => this.#transaction.run<T>(kind, statement, limit));
@@ -185,6 +186,7 @@ export class Frame implements OpenFrame, Block {
     if (this.#state === 'closed') throw over(this.label);
     const { doomed } = this.#transaction.soundness;
     if (doomed !== undefined) throw doomed;
+    if (this.#spoilt !== undefined) throw doomedBy(this.#spoilt);
   }
 
   async #start(limit: Limit | undefined): Promise<void> {
@@ -271,7 +273,7 @@ export class Frame implements OpenFrame, Block {
     if (this.#parent === undefined) {
       await this.#transaction.rollBack(limit);
     } else if (this.#joins) {
-      this.#parent.#spoilt ??= reason;
+      this.#parent.#spoil(reason);
     } else if (this.#started && this.#transaction.soundness.doomed === undefined) {
       await this.#transaction.rollBackTo(this.#savepoint, limit);
     }
@@ -297,6 +299,12 @@ export class Frame implements OpenFrame, Block {
     const parent = this.#parent;
     if (parent !== undefined) parent.#children.delete(this);
     this.#deafen?.();
+  }
+
+  /** What waits for its turn inside is not run any more either. */
+  #spoil(reason: Error): void {
+    this.#spoilt ??= reason;
+    for (const child of this.#children) child.#spoil(reason);
   }
 
   #close(): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock';
+import { layers } from '../driver/classify';
 import type { Pool } from '../pool/pool';
 import type { Scope } from '../scope/scope';
 import { Slot } from '../scope/slot';
@@ -17,4 +18,18 @@ export function furtherSlot(pool: Pool, clock: Clock, scope: Scope): Slot {
     'atomic({ requiresNew: true }) needs a second connection while its caller holds the first: a ' +
     'connectionLimit above the number of such callers, or they wait for each other.';
   return new Slot(pool, clock, scope, { within, hint });
+}
+
+const LOCK_WAIT = 1205;
+
+const BLOCKED =
+  'This lock wait was in atomic({ requiresNew: true }): it is probably blocked by its own outer ' +
+  'transaction, which cannot go on before the inner one ends. Write in it only what the outer one ' +
+  'has not touched, or leave requiresNew out.';
+
+/** Adds `hint` to the driver's error of a lock wait in a transaction that stands beside another. */
+export function hintAtOuter(error: unknown): void {
+  for (const layer of layers(error)) {
+    if (layer.errno === LOCK_WAIT) Object.assign(layer, { hint: BLOCKED });
+  }
 }

@@ -75,6 +75,7 @@ export class PooledConnection extends StatementFace {
     const target: AtomicTarget = {
       key: this.#slot,
       slot: () => this.#slot,
+      isGone: () => this.#lease.connection.lost !== undefined,
       further: (scope) => furtherSlot(this.#pool, this.#host.clock, scope),
     };
     try {

@@ -5,6 +5,7 @@ import type { Limit } from '../limit';
 import { runWithin } from '../pool/cut-off';
 import type { Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
+import { noteFailure } from '../retry/failures';
 import type { Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import { currentContext } from '../scope/context';
@@ -133,6 +134,7 @@ export class StatementRouter extends StatementFace {
         const { flavour } = connection;
         const idempotent = this.#isIdempotent(errand);
         const failure: Failure = { idempotent, sent, pristine, flavour };
+        noteFailure(error, failure);
         const { policy } = this.#host;
         if (policy.condemnsServer(error, failure)) this.#pool.evictOlder(lease);
         if (policy.spoils(error, failure)) holder.discard(lease, error as Error);

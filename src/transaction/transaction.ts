@@ -9,6 +9,7 @@ import { errorFields, type Logger } from '../logger';
 import { bounded } from '../pool/bounded';
 import { runWithin } from '../pool/cut-off';
 import type { Lease } from '../pool/lease';
+import { noteFailure } from '../retry/failures';
 import type { RetryPolicy } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import type { Slot } from '../scope/slot';
@@ -110,6 +111,7 @@ export class Transaction {
       await control(readOnly === true ? 'START TRANSACTION READ ONLY' : 'BEGIN');
       this.#lease = lease;
     } catch (error) {
+      this.#condemn(error, lease);
       // Whether it was begun is not known, and another connection serves as well.
       this.#slot.discard(error as Error);
       throw error;
@@ -136,12 +138,13 @@ export class Transaction {
     );
   }
 
-  /** A transaction that is run again must not meet the same server. */
+  /** Notes what was known of a failure: a transaction that is run again must not meet the same server. */
   #condemn(error: unknown, lease: Lease): void {
     const { connection } = lease;
     const { pool } = this.#slot;
     const pristine = this.mode.readOnly !== true && !connection.dirty && pool.plainSessions;
     const circumstances = { flavour: connection.flavour, pristine };
+    noteFailure(error, circumstances);
     if (this.#host.policy.condemnsServer(error, circumstances)) pool.evictOlder(lease);
   }
 
@@ -178,7 +181,12 @@ export class Transaction {
   /** Runs a statement of our own: SAVEPOINT, RELEASE. */
   async control(sql: string, limit: Limit | undefined): Promise<void> {
     const lease = this.#begunLease();
-    await runWithin(limit, lease, () => lease.run('query', { sql }));
+    try {
+      await runWithin(limit, lease, () => lease.run('query', { sql }));
+    } catch (error) {
+      this.#condemn(error, lease);
+      throw error;
+    }
   }
 
   /** After a refused statement: asks the server whether the transaction is still open. */
@@ -207,6 +215,7 @@ export class Transaction {
     try {
       await lease.run('query', { sql: 'COMMIT' });
     } catch (error) {
+      this.#condemn(error, lease);
       this.#slot.discard(error as Error);
       const sent = connection.sentBytes > before;
       const { commit } = classify(error, { flavour: connection.flavour });
@@ -251,6 +260,8 @@ export class Transaction {
       const sql = `ROLLBACK TO SAVEPOINT ${savepoint}`;
       await this.#inTime(limit, () => this.#begunLease().run('query', { sql }));
     } catch (error) {
+      // A lock wait may have ended the transaction, and its savepoints with it: that is why, then.
+      await this.#inTime(limit, () => this.examine(undefined)).catch(() => {});
       this.soundness.doom(error as Error);
       this.#host.logger.warn(errorFields(error), 'ROLLBACK TO SAVEPOINT failed');
     }

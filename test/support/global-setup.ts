@@ -31,8 +31,8 @@ async function start(options: ServerOptions): Promise<ServerHandle | undefined> 
 }
 
 function describeServer(handle: ServerHandle): TestServer {
-  const { flavour, version, host, port, user, password, restartable } = handle;
-  return { name: `${flavour} ${version}`, flavour, host, port, user, password, restartable };
+  const { kind, flavour, version, host, port, user, password, restartable } = handle;
+  return { name: `${flavour} ${version}`, kind, flavour, host, port, user, password, restartable };
 }
 
 export default async function globalSetup(): Promise<void> {

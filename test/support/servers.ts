@@ -6,6 +6,8 @@ import { RetryingPooledDatabase, type DatabaseOptions, type Row } from '../../sr
 /** A server as the tests see it; plain data, since it travels to Jest's workers in the environment. */
 export interface TestServer {
   readonly name: string;
+  /** What scripts/server calls this kind of server, to have another one of it. */
+  readonly kind: string;
   readonly flavour: 'mariadb' | 'mysql';
   readonly host: string;
   readonly port: number;
@@ -18,7 +20,7 @@ export interface TestServer {
 /** Where global-setup leaves the servers for the workers. */
 export const SERVERS_VARIABLE = 'BOOMERANG_TEST_SERVERS';
 
-function testServers(): readonly TestServer[] {
+export function testServers(): readonly TestServer[] {
   const servers = process.env[SERVERS_VARIABLE];
   if (servers === undefined)
     throw new Error(`${SERVERS_VARIABLE} is not set: run through Jest's global setup`);

@@ -1,4 +1,5 @@
 import {
+  atomic,
   releaseConnection,
   type Result,
   type RetryingPooledDatabase,
@@ -18,6 +19,12 @@ export class Users {
   async find(id: number): Promise<User | undefined> {
     const [rows] = await db.execute<User[]>('SELECT * FROM users WHERE id = ?', [id]);
     return rows[0];
+  }
+
+  @releaseConnection
+  @atomic({ retries: 3, isolationLevel: 'SERIALIZABLE', db: (_self: Users) => db })
+  async save(_user: User): Promise<User | undefined> {
+    return undefined;
   }
 
   @releaseConnection()
@@ -68,6 +75,16 @@ export class Refused {
   // @ts-expect-error an option that is not carried out
   @releaseConnection({ attempts: 3 })
   async retried(): Promise<void> {}
+
+  // @ts-expect-error a transaction cannot be kept open between two steps of a generator
+  @atomic
+  async *steps(): AsyncGenerator<number> {
+    yield 1;
+  }
+
+  // @ts-expect-error a level that there is none of
+  @atomic({ isolationLevel: 'SNAPSHOT' })
+  async levelled(): Promise<void> {}
 
   // @ts-expect-error a field is no method
   @releaseConnection

@@ -1,4 +1,4 @@
-import { releaseConnection, RetryingPooledDatabase } from '../../../src/index';
+import { atomic, releaseConnection, RetryingPooledDatabase } from '../../../src/index';
 import { expectTrue, type Equal } from '../assert';
 
 declare const db: RetryingPooledDatabase;
@@ -13,6 +13,12 @@ export class Users {
   async find(id: number): Promise<User | undefined> {
     const [rows] = await db.execute<User[]>('SELECT * FROM users WHERE id = ?', [id]);
     return rows[0];
+  }
+
+  @releaseConnection
+  @atomic({ retries: 3, isolationLevel: 'SERIALIZABLE', db: (_self: Users) => db })
+  async save(_user: User): Promise<User | undefined> {
+    return undefined;
   }
 
   @releaseConnection()
@@ -52,8 +58,18 @@ export class Refused {
   }
 
   // @ts-expect-error an option that is not carried out
-  @releaseConnection({ retries: 3 })
+  @releaseConnection({ attempts: 3 })
   async retried(): Promise<void> {}
+
+  // @ts-expect-error a transaction cannot be kept open between two steps of a generator
+  @atomic
+  async *steps(): AsyncGenerator<number> {
+    yield 1;
+  }
+
+  // @ts-expect-error a level that there is none of
+  @atomic({ isolationLevel: 'SNAPSHOT' })
+  async levelled(): Promise<void> {}
 
   // @ts-expect-error a field is no method
   @releaseConnection
