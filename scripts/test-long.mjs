@@ -32,6 +32,12 @@ const forms = {
     about: '3,000 random trees of transaction blocks against a model, on each server',
     env: { BOOMERANG_BLOCKS: { numRuns: 3000, seed } },
   },
+  galera: {
+    file: 'test/server/(galera|lifetime)',
+    test: '',
+    about: 'a Galera cluster cut in parts, without a majority, and killed as a whole',
+    env: { BOOMERANG_GALERA: true },
+  },
   rhythm: {
     file: 'test/integration/operation',
     test: 'the rhythm',

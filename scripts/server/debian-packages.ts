@@ -1,20 +1,11 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { downloadPackages, runProgram } from './apt-download';
 import { readAptSources, readRelease, type Release, sourcesFor } from './apt-sources';
 import { openCache, partialPrefix } from './cache-folder';
-import { type DaemonBinary, identify } from './daemon-binary';
-import { scriptPrefix } from './data-folder';
 import { findProgram } from './path-daemon';
 import type { ServerContext } from './server-handle';
+import { UnpackedFolder } from './unpacked-folder';
 
 /** Packages of a distribution's release; without a release, of the machine's own. */
 export interface PackageSet {
@@ -27,13 +18,13 @@ export interface PackageSet {
 const underWay = new Map<string, Promise<string>>();
 
 /**
- * A daemon unpacked from packages into the user's cache folder, where the next run finds it. Nothing is installed.
+ * Packages and all they need, unpacked into the user's cache folder, where the next run finds it. Nothing is installed.
  * Rejects with the reason when this machine cannot do it.
  */
-export async function unpackedDaemon(
+export async function unpackPackages(
   { packages, suite }: PackageSet,
-  context: ServerContext,
-): Promise<DaemonBinary> {
+  context: Pick<ServerContext, 'env' | 'progress'>,
+): Promise<UnpackedFolder> {
   const release = aptRelease(context.env);
   if (suite !== undefined && release.id !== 'debian')
     throw new Error(
@@ -52,7 +43,7 @@ export async function unpackedDaemon(
     }
     await work;
   }
-  return unpackedBinary(entry, `${release.id} ${wanted}`);
+  return new UnpackedFolder(entry, `${release.id} ${wanted}`);
 }
 
 function aptRelease(env: Readonly<NodeJS.ProcessEnv>): Release {
@@ -70,7 +61,7 @@ async function unpack(
   suite: string,
   release: Release,
   packages: readonly string[],
-  { env, progress }: ServerContext,
+  { env, progress }: Pick<ServerContext, 'env' | 'progress'>,
 ): Promise<string> {
   const sources = sourcesFor(suite, release.codename, readAptSources());
   if (sources === undefined)
@@ -102,39 +93,4 @@ function publish(root: string, entry: string): void {
   } catch (error) {
     if (!existsSync(entry)) throw error;
   }
-}
-
-/** How to run what was unpacked: by its own loader, with its own libraries, whatever the machine has. */
-async function unpackedBinary(root: string, release: string): Promise<DaemonBinary> {
-  const libraries = ['usr/lib', 'lib']
-    .map((folder) => join(root, folder))
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .filter((folder) => /-linux-gnu\w*$/.test(folder) && statSync(folder).isDirectory());
-  const loader = libraries
-    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .find((file) => /\/ld-linux[-\w]*\.so\.\d+$/.test(file));
-  const daemon = ['mariadbd', 'mysqld']
-    .map((name) => join(root, 'usr/sbin', name))
-    .find((file) => existsSync(file));
-  if (loader === undefined || daemon === undefined)
-    throw new Error(`the packages of ${release} hold no server that can be run from a folder`);
-  const leading = ['--library-path', libraries.join(':'), daemon];
-  const { flavour, version } = await identify(loader, leading);
-  const share = ['mariadb', 'mysql']
-    .map((name) => join(root, 'usr/share', name))
-    .find((folder) => existsSync(join(folder, 'english')));
-  return {
-    flavour,
-    version,
-    origin: `a private ${flavour} ${version}, unpacked from the packages of ${release}`,
-    command: loader,
-    leading,
-    args: [
-      `--basedir=${join(root, 'usr')}`,
-      `--plugin-dir=${join(root, 'usr/lib/mysql/plugin')}`,
-      ...(share === undefined ? [] : [`--lc-messages-dir=${share}`]),
-    ],
-    ...(share !== undefined && scriptPrefix(share) !== undefined ? { scripts: share } : {}),
-  };
 }

@@ -20,11 +20,14 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago; whoever binds it must be ready to ask for another. */
-export async function freePort(): Promise<number> {
+/**
+ * A port of 127.0.0.1 that nobody listened on a moment ago and that is not in `taken`; whoever binds it must be ready
+ * to ask for another.
+ */
+export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT);
-    if (await isFree(port)) return port;
+    if (!taken.has(port) && (await isFree(port))) return port;
   }
   throw new Error(`no free port on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT}`);
 }

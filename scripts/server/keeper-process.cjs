@@ -29,7 +29,7 @@ function tell(message) {
 }
 
 /** Starts a child whose output goes to `log` (appended); it has its own process group, out of reach of Ctrl-C. */
-function launch({ command, args, log, input }) {
+function launch({ command, args, log, input, env }) {
   const output = openSync(log, 'a', 0o600);
   const stdin = input === undefined ? 'ignore' : openSync(input, 'r');
   try {
@@ -37,6 +37,7 @@ function launch({ command, args, log, input }) {
       cwd: folder,
       detached: true,
       stdio: [stdin, output, output],
+      env: { ...process.env, ...env },
     });
     const ended = new Promise((resolve) => {
       child.once('error', (error) => resolve({ code: null, signal: null, error: error.message }));

@@ -15,6 +15,8 @@ export interface KeptCommand {
   readonly args: readonly string[];
   readonly log: string;
   readonly input?: string;
+  /** Added to the environment of the keeper, which is that of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A command the keeper runs last, also when this process is gone by then. */

@@ -6,6 +6,7 @@ import { bootstrapCommand } from './data-folder';
 import { freePort } from './free-port';
 import { awaitGreeting } from './handshake';
 import { Keeper } from './keeper';
+import type { Membership } from './membership';
 import type { Flavour, ServerContext, ServerHandle } from './server-handle';
 import { ServerStartError } from './server-start-error';
 import { reasonOf } from './server-unavailable-error';
@@ -24,7 +25,8 @@ export class PrivateServer implements ServerHandle {
   readonly settings: readonly string[];
   readonly #binary: DaemonBinary;
   readonly #keeper: Keeper;
-  readonly #account: Account = newAccount();
+  readonly #account: Account;
+  readonly #membership: Membership | undefined;
   #port = 0;
   #version = '';
   #stopping: Promise<void> | undefined;
@@ -34,24 +36,31 @@ export class PrivateServer implements ServerHandle {
     binary: DaemonBinary,
     keeper: Keeper,
     settings: readonly string[],
+    membership: Membership | undefined,
   ) {
     this.#binary = binary;
     this.#keeper = keeper;
     this.settings = settings;
+    this.#membership = membership;
+    this.#account = membership?.account ?? newAccount();
   }
 
-  /** Bootstraps and starts a server; when that fails nothing is left behind. */
+  /** Bootstraps and starts a server, alone or as one of a cluster; when that fails nothing is left behind. */
   static async launch(
     kind: string,
     binary: DaemonBinary,
     context: ServerContext,
+    membership?: Membership,
   ): Promise<PrivateServer> {
     const keeper = await Keeper.start();
-    const server = new PrivateServer(kind, binary, keeper, context.settings);
+    const server = new PrivateServer(kind, binary, keeper, context.settings, membership);
     try {
       const name = `${binary.flavour} ${binary.version}`;
-      context.progress({ phase: 'bootstrap', detail: `making a data folder for ${name}` });
-      await server.#bootstrap();
+      server.#makeFolders();
+      if (membership?.joins !== true) {
+        context.progress({ phase: 'bootstrap', detail: `making a data folder for ${name}` });
+        await server.#bootstrap();
+      }
       context.progress({ phase: 'start', detail: `starting ${name}` });
       await server.#firstStart();
       context.progress({ phase: 'ready', detail: `${name} answers on ${HOST}:${server.port}` });
@@ -131,11 +140,14 @@ export class PrivateServer implements ServerHandle {
     return this.#stopping;
   }
 
-  async #bootstrap(): Promise<void> {
+  #makeFolders(): void {
     // a copy, because a settings file that everybody may write (a shared folder's mode) is ignored by the daemon
     copyFileSync(SETTINGS_FILE, this.#path('server.cnf'));
     chmodSync(this.#path('server.cnf'), 0o600);
     for (const name of ['data', 'tmp']) mkdirSync(this.#path(name), { mode: 0o700 });
+  }
+
+  async #bootstrap(): Promise<void> {
     const command = bootstrapCommand(this.#binary, this.folder, this.#baseArgs());
     const { code, signal, error } = await this.#keeper.run(command);
     if (code === 0) return;
@@ -148,24 +160,26 @@ export class PrivateServer implements ServerHandle {
 
   async #firstStart(): Promise<void> {
     const sql = this.#path('account.sql');
-    writeFileSync(sql, accountSql(this.#account), { mode: 0o600 });
+    const isFirst = this.#membership?.joins !== true;
+    if (isFirst) writeFileSync(sql, accountSql(this.#account), { mode: 0o600 });
     for (let attempt = 1; ; attempt++) {
-      this.#port = await freePort();
+      this.#port = await freePort(this.#membership?.portsOfOthers);
       try {
-        await this.#startDaemon([`--init-file=${sql}`]);
+        await this.#startDaemon(isFirst ? [`--init-file=${sql}`] : []);
         break;
       } catch (error) {
         if (!(error instanceof ServerStartError && error.isPortTaken && attempt < PORT_ATTEMPTS))
           throw error;
       }
     }
-    rmSync(sql);
+    rmSync(sql, { force: true });
     this.#version = await logIn(this.url);
   }
 
   async #startDaemon(extra: readonly string[]): Promise<void> {
     const log = this.#path('server.log');
     writeFileSync(log, '', { mode: 0o600 });
+    const extras = await this.#membership?.startExtras(this.folder, this.#port);
     await this.#keeper.startDaemon({
       command: this.#binary.command,
       args: [
@@ -175,17 +189,21 @@ export class PrivateServer implements ServerHandle {
         `--socket=${this.#path('socket')}`,
         `--pid-file=${this.#path('pid')}`,
         ...extra,
+        ...(extras?.args ?? []),
         ...this.settings,
       ],
       log,
+      env: extras?.env ?? {},
     });
-    const outcome = await awaitGreeting(
-      HOST,
-      this.#port,
-      START_LIMIT_MS,
-      () => this.pid !== undefined,
-    );
-    if (outcome === 'greeted') return;
+    const isAlive = (): boolean => this.pid !== undefined;
+    const outcome = await awaitGreeting(HOST, this.#port, START_LIMIT_MS, isAlive);
+    try {
+      if (outcome === 'greeted')
+        return await this.#membership?.awaitReady(this.url, START_LIMIT_MS, isAlive);
+    } catch (error) {
+      await this.kill();
+      throw new ServerStartError(`${this.flavour} ${reasonOf(error)}`, tail(log));
+    }
     if (outcome === 'late') await this.kill();
     const how =
       outcome === 'late' ? `did not answer in ${START_LIMIT_MS / 1000} s` : 'ended while starting';
@@ -214,10 +232,13 @@ export class PrivateServer implements ServerHandle {
   }
 }
 
-/** The end of a log, for an error message; the passwords are in no log. */
+/** The end of a log with the errors before it, for an error message; the passwords are in no log. */
 function tail(log: string): string {
   try {
-    return readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+    // a cluster's node writes a hundred lines between what went wrong and its end
+    const errors = lines.slice(0, -LOG_TAIL_LINES).filter((line) => /\bERROR\b/.test(line));
+    return [...errors.slice(-LOG_TAIL_LINES), ...lines.slice(-LOG_TAIL_LINES)].join('\n');
   } catch (error) {
     return reasonOf(error);
   }

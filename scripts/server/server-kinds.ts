@@ -1,5 +1,5 @@
 import { type DaemonBinary, isOfSeries } from './daemon-binary';
-import { type PackageSet, unpackedDaemon } from './debian-packages';
+import { type PackageSet, unpackPackages } from './debian-packages';
 import { DockerServer } from './docker-server';
 import { OwnDatabase } from './own-database';
 import { findPathDaemon } from './path-daemon';
@@ -11,6 +11,10 @@ import { ServerUnavailableError } from './server-unavailable-error';
 interface KindRow {
   readonly kind: string;
   readonly provide: (context: ServerContext) => Promise<ServerHandle>;
+}
+
+async function unpackedDaemon(packages: PackageSet, context: ServerContext): Promise<DaemonBinary> {
+  return (await unpackPackages(packages, context)).daemon();
 }
 
 /** A server of one release series: from PATH when that has it, else from the packages of a release of Debian. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { readRelease } from '../../scripts/server/apt-sources';
 import { findProgram } from '../../scripts/server/path-daemon';
 
 /** Whether a private server can be had here; says so when not, and the tests that need one are then skipped. */
@@ -11,6 +12,20 @@ export function describePrivate(): typeof describe.skip {
   const daemon = findProgram('mariadbd', env) ?? findProgram('mysqld', env);
   if (daemon !== undefined || findProgram('apt-get', env) !== undefined) return describe;
   process.stdout.write('skipped: no mariadbd, mysqld or apt-get on PATH for a private server\n');
+  return describe.skip;
+}
+
+/**
+ * Whether packages can be unpacked here, or `program` is on PATH; says so when not, and the tests that need it are then
+ * skipped.
+ */
+export function describeUnpacked(what: string, program?: string): typeof describe.skip {
+  const { env } = process;
+  if (program !== undefined && findProgram(program, env) !== undefined) return describe;
+  const isDebian = ['debian', 'ubuntu'].includes(readRelease()?.id ?? '');
+  if (isDebian && ['apt-get', 'dpkg'].every((name) => findProgram(name, env) !== undefined))
+    return describe;
+  process.stdout.write(`skipped: ${what} needs Debian's or Ubuntu's apt-get and dpkg\n`);
   return describe.skip;
 }
 
@@ -24,6 +39,19 @@ export async function until(
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
     await delay(20);
+  }
+}
+
+/** The same for a condition that has to be asked for. */
+export async function untilAsync(
+  what: string,
+  condition: () => Promise<boolean>,
+  limitMs = 30_000,
+): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await delay(50);
   }
 }
 
