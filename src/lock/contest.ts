@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../clock';
 import { explain } from '../driver/explain';
 import { PoolExhaustedError, StatementAbortedError, StatementTimeoutError } from '../errors';
+import { Limit } from '../limit';
 import type { Claim, HolderRow, LockTable } from './lock-table';
+import { newOwner } from './owner';
 
 /** How long one statement that contends may take, in ms: a transaction that asserts has the row locked. */
 const CONTEND = 500;
@@ -32,7 +33,7 @@ export class Contest {
    * back from the row: a lost answer may have been a yes.
    */
   async once(name: Buffer, ttl: number, note: Buffer): Promise<Won | undefined> {
-    const owner = randomBytes(16);
+    const owner = newOwner();
     const sentAt = this.#clock.now();
     const won = (token: number): Won | undefined =>
       token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
@@ -64,7 +65,7 @@ export class Contest {
     if (holder?.owner.equals(owner) === true) return holder;
     if (!cutOff || error.outcome === 'unknown') {
       // Should it still be on its way to the server, nobody is to wait for its end.
-      void this.#table.release({ name, owner }, { retries: 0, timeout: CONTEND }).catch(() => {});
+      void this.#table.withdraw({ name, owner }, CONTEND).catch(() => {});
     }
     if (!cutOff) throw error;
     return holder;
@@ -72,25 +73,27 @@ export class Contest {
 
   /** While a transaction that asserts the lock has its row locked, the statement waits: it is called off. */
   async #insert(name: Buffer, owner: Buffer, ttl: number, note: Buffer): Promise<number> {
-    const aborter = new AbortController();
+    const limit = new Limit(this.#clock, { kind: 'statement' }, {});
+    const begun = this.#clock.now();
     let timer: Timer | undefined;
     const look = async (): Promise<void> => {
-      const remaining = await this.#table.remaining(name);
-      if (remaining > 0) aborter.abort(new Error('held, and its row is locked'));
+      if (this.#clock.now() - begun >= CONTEND) {
+        limit.callOff();
+        return;
+      }
+      // Behind others who wait for a connection it would only make them wait longer.
+      if (!this.#table.hasToWait && (await this.#table.remaining(name)) > 0) limit.callOff();
+      else arm();
     };
     const arm = (): void => {
-      timer = this.#clock.setTimer(() => {
-        // Behind others who wait for a connection it would only make them wait longer.
-        if (this.#table.hasToWait) arm();
-        else void look().catch(() => {});
-      }, PEEK);
+      timer = this.#clock.setTimer(() => void look().catch(() => limit.callOff()), PEEK);
     };
     arm();
-    const options = { timeout: CONTEND, signal: aborter.signal };
     try {
-      return await this.#table.acquire(name, owner, ttl, note, options);
+      return await this.#table.acquire(name, owner, ttl, note, limit);
     } finally {
       timer?.cancel();
+      limit.end();
     }
   }
 

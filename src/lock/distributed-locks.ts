@@ -11,6 +11,7 @@ import type { Logger } from '../logger';
 import { duration, flag, resolve as resolveRules } from '../option-rules';
 import { partsOf } from '../pooled-database';
 import { checkPrefix } from '../schema/table-prefix';
+import { currentContext } from '../scope/context';
 import { currentFrame } from '../transaction/transaction-block';
 import type { Frame } from '../transaction/frame';
 import { Contest } from './contest';
@@ -222,6 +223,7 @@ export class DistributedLocks implements LeaseKeeper {
     for (const name of [...this.#held.keys()]) this.#line.tell(name);
     const releases = [...this.#held.values()].map((lease) => lease.release());
     await Promise.allSettled([...releases, this.#renewal.settled()]);
+    this.#renewal.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -253,7 +255,7 @@ export class DistributedLocks implements LeaseKeeper {
   async release(lease: LockLease): Promise<void> {
     this.#renewal.remove(lease);
     try {
-      await this.#table.release(lease.claim, {});
+      await this.#table.release(lease.claim);
     } finally {
       this.#forget(lease);
     }
@@ -279,7 +281,7 @@ export class DistributedLocks implements LeaseKeeper {
       );
     }
     // Whoever waits holds no connection.
-    await this.#db.manualClose();
+    if (currentContext()?.scope !== undefined) await this.#db.manualClose();
   }
 
   #refuseIfClosed(): void {

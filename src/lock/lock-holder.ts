@@ -17,8 +17,11 @@ export interface LockHolder {
 
 const HOST = hostname().slice(0, 64);
 
+const PLAIN = Buffer.from(JSON.stringify({ host: HOST, pid: process.pid }));
+
 /** What the table keeps of a holder, as JSON. */
 export function holderNote(meta: unknown): Buffer {
+  if (meta === undefined) return PLAIN;
   return Buffer.from(JSON.stringify({ host: HOST, pid: process.pid, meta }));
 }
 

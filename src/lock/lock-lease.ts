@@ -47,7 +47,9 @@ export class LockLease {
   /** @internal */
   readonly claim: Claim;
   readonly #keeper: LeaseKeeper;
-  readonly #aborter = new AbortController();
+  /** Made when somebody asks for it: most leases are held and given back. */
+  #aborter: AbortController | undefined;
+  #loss: LockLostError | undefined;
   #ttl: number;
   /** When it has to be taken for ended, by the clock. */
   #deadline: number;
@@ -68,6 +70,10 @@ export class LockLease {
   /** Aborted when the lock is lost; its reason is a {@link LockLostError}. */
   get signal(): AbortSignal {
     this.look();
+    if (this.#aborter === undefined) {
+      this.#aborter = new AbortController();
+      if (this.#loss !== undefined) this.#aborter.abort(this.#loss);
+    }
     return this.#aborter.signal;
   }
 
@@ -224,7 +230,8 @@ export class LockLease {
     if (this.#state !== 'held') return;
     this.#state = 'lost';
     this.#keeper.lost(this);
-    this.#aborter.abort(this.#lostError(why));
+    this.#loss = this.#lostError(why);
+    this.#aborter?.abort(this.#loss);
   }
 
   #refuseInFrame(what: string): void {
@@ -240,8 +247,7 @@ export class LockLease {
   }
 
   #lostError(why?: string): LockLostError {
-    const { reason } = this.#aborter.signal as { reason: unknown };
-    if (reason instanceof LockLostError) return reason;
+    if (this.#loss !== undefined) return this.#loss;
     const what = this.#state === 'released' ? 'was released' : 'is lost';
     return new LockLostError(
       `This lock ${what}${why === undefined ? '' : `: ${why}`}. Somebody else may have it by now.`,

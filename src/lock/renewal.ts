@@ -47,8 +47,11 @@ export class Renewal {
   }
 
   remove(lease: LockLease): void {
+    // The timer may find nothing to do: that is cheaper than setting it anew with each lease.
     this.#due.delete(lease);
-    if (this.#due.size > 0) return;
+  }
+
+  stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#wakesAt = Infinity;
@@ -132,9 +135,8 @@ export class Renewal {
     const sentAt = this.#clock.now();
     const timeout = Math.max(1, Math.min(ttl * AGAIN * 4, ...leases.map((l) => l.expiresIn)));
     const claims = leases.map(({ claim }) => claim);
-    const renewed = await this.#table.renew(claims, ttl, { timeout });
-    const held =
-      renewed === claims.length ? undefined : await this.#table.holding(claims, { timeout });
+    const renewed = await this.#table.renew(claims, ttl, timeout);
+    const held = renewed === claims.length ? undefined : await this.#table.holding(claims, timeout);
     for (const lease of leases) {
       if (held === undefined || held.has(lease.claim.owner.toString('hex'))) {
         lease.extended(sentAt, ttl);
