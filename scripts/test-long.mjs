@@ -44,6 +44,19 @@ const forms = {
     about: 'a statement every 30 s against wait_timeout of 20 s, for five minutes',
     env: { BOOMERANG_RHYTHM: { waitTimeout: 20, pause: 30, rounds: 10 } },
   },
+  faults: {
+    file: 'test/integration/fault-matrix',
+    test: '',
+    about: 'every fault at every moment, four times, and 60 times at any time, on every server',
+    env: {
+      BOOMERANG_FAULTS: {
+        rounds: 4,
+        strikes: 60,
+        restarted: ['', 'mariadb-11.8', 'mysql-9.7'],
+        seed,
+      },
+    },
+  },
 };
 
 if (values.list) {

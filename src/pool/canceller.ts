@@ -12,12 +12,17 @@ const KEPT = 60_000;
 /** How long a control connection may take over its goodbye, in ms. */
 const GOODBYE = 1000;
 
+/** How long the server may take to confirm an order, in ms. By then nobody waits for it any more. */
+const CONFIRMED = 1000;
+
 /** A connection outside the pool, to the very server that a victim is on. */
 interface Control {
   readonly connection: Connection;
   readonly server: string;
   /** No session that is younger than this, by the clock, can be older than the server's last start. */
   readonly startedBy: number;
+  /** Takes it out of use. */
+  readonly forget: () => void;
 }
 
 /**
@@ -53,6 +58,9 @@ export class Canceller {
 
   /** True once the server has confirmed the order, or none was needed any more. Never rejects. */
   async kill({ connection, facts, bornAt }: PoolEntry): Promise<boolean> {
+    if (connection.pending === 0) return true;
+    // What is opened now would never be closed.
+    if (this.#aborter.signal.aborted) return false;
     try {
       const control = await this.#control(connection.address);
       if (connection.pending === 0) return true;
@@ -60,7 +68,7 @@ export class Canceller {
         this.#logger.warn({}, 'KILL QUERY not sent: the server is another, or was restarted');
         return false;
       }
-      await control.connection.run('query', { sql: `KILL QUERY ${facts.sessionId}` });
+      await this.#order(control, `KILL QUERY ${facts.sessionId}`);
       return true;
     } catch (error) {
       this.#logger.warn(errorFields(error), 'KILL QUERY failed');
@@ -74,6 +82,16 @@ export class Canceller {
     this.#controls.clear();
     await Promise.all([...this.#open].map((connection) => connection.close(GOODBYE)));
     this.#open.clear();
+  }
+
+  /** Silence is rarely this order's own: a control connection that fell silent would swallow the next one too. */
+  async #order({ connection, forget }: Control, sql: string): Promise<void> {
+    try {
+      await bounded(this.#clock, connection, CONFIRMED, () => connection.run('query', { sql }));
+    } catch (error) {
+      if (connection.lost !== undefined) forget();
+      throw error;
+    }
   }
 
   #control(address: string | undefined): Promise<Control> {
@@ -99,7 +117,7 @@ export class Canceller {
     try {
       return await bounded(this.#clock, connection, this.#limit, async () => {
         const { server } = await factsOf(connection);
-        return { connection, server, startedBy: await this.#startOf(connection) };
+        return { connection, server, startedBy: await this.#startOf(connection), forget };
       });
     } catch (error) {
       forget();

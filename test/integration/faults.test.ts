@@ -218,13 +218,14 @@ onEachServer((bench) => {
     });
 
     it('waiters fail by their own deadline, with the last connect failure as cause', async () => {
-      const impatient = open({ acquireTimeout: 150 });
+      // Long enough that a busy machine has heard of the refusal by then.
+      const impatient = open({ acquireTimeout: 500 });
       proxy.refuse();
       const begun = performance.now();
       const errors = await Promise.all(
         Array.from({ length: 20 }, () => failure(impatient.query('DO 0'))),
       );
-      expect(performance.now() - begun).toBeLessThan(1000);
+      expect(performance.now() - begun).toBeLessThan(1500);
       for (const error of errors) {
         expect(error).toBeInstanceOf(PoolExhaustedError);
         expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });

@@ -84,11 +84,24 @@ onEachServer((bench) => {
     });
 
     it('that fails half-way closes what came and says why', async () => {
-      const db = bench.open({ connectionLimit: 3, minIdle: 3, acquireTimeout: 300 });
-      const held = await db.getConnection();
-      expect(await failure(db.warmUp())).toBeInstanceOf(PoolExhaustedError);
-      await held.release();
-      await until('what came is closed', () => db.stats().active === 0);
+      const user = `few_${bench.schema}`;
+      await bench.sql(`CREATE USER ${user} IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS 2`);
+      await bench.sql(`GRANT ALL ON ${bench.schema}.* TO ${user}`);
+      const db = bench.open({ user, password: 'few', minIdle: 3, acquireTimeout: 300 });
+      const error = await failure(db.warmUp());
+      expect(error).toBeInstanceOf(PoolExhaustedError);
+      expect(error).toMatchObject({ cause: { errno: 1226 } });
+      expect(db.stats()).toMatchObject({ active: 0, total: 0, created: 2 });
+      await db.end();
+      await bench.sql(`DROP USER ${user}`);
+    });
+
+    it('while others hold connections: those count, since they come back', async () => {
+      const db = bench.open({ connectionLimit: 3, minIdle: 3 });
+      const held = await Promise.all([db.getConnection(), db.getConnection(), db.getConnection()]);
+      await db.warmUp();
+      expect(db.stats()).toMatchObject({ active: 3, waiting: 0 });
+      await Promise.all(held.map((connection) => connection.release()));
     });
   });
 

@@ -35,7 +35,7 @@ function closedState(): Error {
  */
 export class FakeConnection implements Connection {
   readonly flavour: Flavour;
-  readonly address = undefined;
+  address: string | undefined;
   inTransaction = false;
   dirty = false;
   schemaChanged = false;

@@ -86,7 +86,7 @@ export class FakeDriver implements Driver, FakeServer {
     this.on(match, script, 1);
   }
 
-  async connect(within: number, signal: AbortSignal): Promise<FakeConnection> {
+  async connect(within: number, signal: AbortSignal, address?: string): Promise<FakeConnection> {
     this.attempts++;
     signal.throwIfAborted();
     const step = this.#steps.shift() ?? this.everyConnect;
@@ -102,6 +102,7 @@ export class FakeDriver implements Driver, FakeServer {
       signal.removeEventListener('abort', onAbort);
     }
     const connection = new FakeConnection(this.connections.length + 1, this.#flavour, this);
+    connection.address = address;
     this.connections.push(connection);
     this.#open++;
     return connection;

@@ -4,7 +4,7 @@ import {
   type ServerHandle,
   type ServerOptions,
 } from '../../scripts/server';
-import { SERVERS_VARIABLE, type TestServer } from './servers';
+import { SERVERS_VARIABLE, describeServer } from './servers';
 
 /**
  * The servers that the integration tests run on: one row each. `default` is whatever can be had
@@ -28,11 +28,6 @@ async function start(options: ServerOptions): Promise<ServerHandle | undefined> 
     process.stderr.write(`\nskipped: no tests on ${options.kind}: ${error.message}\n`);
     return undefined;
   }
-}
-
-function describeServer(handle: ServerHandle): TestServer {
-  const { kind, flavour, version, host, port, user, password, restartable } = handle;
-  return { name: `${flavour} ${version}`, kind, flavour, host, port, user, password, restartable };
 }
 
 export default async function globalSetup(): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as mysql2 from 'mysql2/promise';
 import { until } from './until';
+import type { ServerHandle } from '../../scripts/server';
 import { RetryingPooledDatabase, type DatabaseOptions, type Row } from '../../src/index';
 
 /** A server as the tests see it; plain data, since it travels to Jest's workers in the environment. */
@@ -19,6 +20,12 @@ export interface TestServer {
 
 /** Where global-setup leaves the servers for the workers. */
 export const SERVERS_VARIABLE = 'BOOMERANG_TEST_SERVERS';
+
+/** A running server as the tests see it. */
+export function describeServer(handle: ServerHandle): TestServer {
+  const { kind, flavour, version, host, port, user, password, restartable } = handle;
+  return { name: `${flavour} ${version}`, kind, flavour, host, port, user, password, restartable };
+}
 
 export function testServers(): readonly TestServer[] {
   const servers = process.env[SERVERS_VARIABLE];
@@ -77,9 +84,17 @@ export class Workbench {
     return rows.map(({ id }) => Number(id));
   }
 
-  async setUp(): Promise<void> {
+  /** A new connection beside the pool, where the server was away. */
+  async reconnect(): Promise<void> {
     const { host, port, user, password } = this.server;
+    this.#admin?.destroy();
     this.#admin = await mysql2.createConnection({ host, port, user, password });
+    // Whoever uses it is told by the statement.
+    this.#admin.on('error', () => {});
+  }
+
+  async setUp(): Promise<void> {
+    await this.reconnect();
     await this.sql(`CREATE DATABASE ${this.schema} CHARACTER SET utf8mb4`);
     await this.sql(
       `CREATE TABLE ${this.schema}.notes (id INT PRIMARY KEY, text VARCHAR(100)) ENGINE=InnoDB`,
