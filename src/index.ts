@@ -6,11 +6,7 @@ export type { ReleaseOptions } from './decorators/release-options';
 export { atomic, type AtomicMethodOptions } from './decorators/atomic';
 export { install, installSql } from './install';
 export type { InstallOptions } from './schema/install-tables';
-export {
-  DistributedLocks,
-  type DistributedLocksOptions,
-  type LockStats,
-} from './lock/distributed-locks';
+export { DistributedLocks, type LockStats } from './lock/distributed-locks';
 export { DistributedLock } from './lock/distributed-lock';
 export {
   LeaderElection,
@@ -19,7 +15,7 @@ export {
 } from './lock/leader-election';
 export type { LockHolder } from './lock/lock-holder';
 export type { Fence, LockLease } from './lock/lock-lease';
-export type { AcquireLockOptions, LockOptions } from './lock/lock-options';
+export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
 export { auditReleases } from './decorators/audit';

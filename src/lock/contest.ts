@@ -97,6 +97,20 @@ export class Contest {
     }
   }
 
+  /** Gives a claim that still holds to another owner of this process; `undefined` where it had ended. */
+  async handOver(claim: Claim, ttl: number, note: Buffer): Promise<Won | undefined> {
+    const { name } = claim;
+    const owner = newOwner();
+    const sentAt = this.#clock.now();
+    try {
+      const token = await this.#table.handOver(claim, owner, ttl, note);
+      return token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
+    } catch (error) {
+      void this.#table.withdraw({ name, owner }, CONTEND).catch(() => {});
+      throw error;
+    }
+  }
+
   /** How long to wait before the next attempt, in ms: about the poll interval, never past the holder's end. */
   async pause(name: Buffer): Promise<number> {
     const remaining = await this.#table.remaining(name);

@@ -8,42 +8,27 @@ import {
   checkOptionNames,
 } from '../errors';
 import type { Logger } from '../logger';
-import { duration, flag, resolve as resolveRules } from '../option-rules';
 import { partsOf } from '../pooled-database';
-import { checkPrefix } from '../schema/table-prefix';
 import { currentContext } from '../scope/context';
 import { currentFrame } from '../transaction/transaction-block';
 import type { Frame } from '../transaction/frame';
-import { Contest } from './contest';
+import { Contest, type Won } from './contest';
 import { holderOf, type LockHolder } from './lock-holder';
 import { LockLease, type LeaseKeeper } from './lock-lease';
 import { lockName } from './lock-name';
 import {
-  checkTtl,
   resolveLockOptions,
+  resolveLocksOptions,
   type AcquireLockOptions,
+  type DistributedLocksOptions,
   type LockOptions,
   type ResolvedLockOptions,
 } from './lock-options';
 import { LockSweeper } from './lock-sweeper';
 import { LockTable, type Claim } from './lock-table';
 import { Renewal } from './renewal';
+import { Heir, Succession } from './succession';
 import { WaitLine } from './wait-line';
-
-export interface DistributedLocksOptions {
-  /** Begins the name of the table. @default 'boomerang_' */
-  readonly prefix?: string;
-  /** Creates the table where it is missing. @default false */
-  readonly autoInstall?: boolean;
-  /** The default of {@link LockOptions.ttl}, in ms. @default 30000 */
-  readonly ttl?: number;
-  /** The default of {@link AcquireLockOptions.wait}, in ms. @default 10000 */
-  readonly wait?: number;
-  /** About how often a lock that another process holds is looked at while it is waited for, in ms. @default 50 */
-  readonly pollInterval?: number;
-  /** After how long a name that nobody locks is forgotten, in ms; 0 keeps all. @default 86400000 */
-  readonly idleAfter?: number;
-}
 
 export interface LockStats {
   /** Locks that this process holds. */
@@ -53,21 +38,6 @@ export interface LockStats {
   /** Names that they wait for. */
   readonly names: number;
 }
-
-const DEFAULTS = {
-  autoInstall: false,
-  ttl: 30_000,
-  wait: 10_000,
-  pollInterval: 50,
-  idleAfter: 86_400_000,
-};
-const RULES = {
-  autoInstall: flag,
-  ttl: duration,
-  wait: duration,
-  pollInterval: duration,
-  idleAfter: duration,
-};
 
 /** After the end of a lock that this process holds it is looked again, so much later in ms. */
 const SLACK = 250;
@@ -92,6 +62,7 @@ export class DistributedLocks implements LeaseKeeper {
   readonly #table: LockTable;
   readonly #renewal: Renewal;
   readonly #line: WaitLine;
+  readonly #succession = new Succession();
   readonly #sweeper: LockSweeper;
   readonly #defaults: { readonly ttl: number; readonly wait: number };
   readonly #contest: Contest;
@@ -101,15 +72,12 @@ export class DistributedLocks implements LeaseKeeper {
 
   /** @throws {ConfigurationError} naming the option and the rule. */
   constructor(db: RetryingPooledDatabase, options: DistributedLocksOptions = {}) {
-    checkOptionNames('options', options, ['prefix', ...Object.keys(RULES)]);
-    const { prefix, ...rest } = options;
-    const resolved = resolveRules(rest, RULES, DEFAULTS);
-    checkTtl(resolved.ttl);
+    const { prefix, ...resolved } = resolveLocksOptions(options);
     const { clock, logger } = partsOf(db).host;
     this.#db = db;
     this.clock = clock;
     this.logger = logger;
-    this.#table = new LockTable(db, checkPrefix(prefix), resolved.autoInstall);
+    this.#table = new LockTable(db, prefix, resolved.autoInstall);
     this.#renewal = new Renewal(this.#table, clock, logger);
     this.#line = new WaitLine(clock);
     this.#sweeper = new LockSweeper(this.#table, clock, logger, resolved.idleAfter);
@@ -146,13 +114,10 @@ export class DistributedLocks implements LeaseKeeper {
       for (;;) {
         const lease = this.#held.has(name) ? undefined : await this.#contend(name, bytes, resolved);
         if (lease !== undefined) return lease;
-        // The end of what this process holds is told; of others it is looked for.
-        const elsewhere = this.#held.has(name) ? 0 : await this.#contest.pause(bytes);
-        const mine = this.#held.get(name);
-        const pause = mine === undefined ? elsewhere : mine.expiresIn + SLACK;
         const left = deadline - this.clock.now();
         if (left <= 0) throw timedOut(wait);
-        await this.#line.sleep(name, Math.min(left, pause), signal);
+        const handed = await this.#wait(name, bytes, left, resolved);
+        if (handed !== undefined) return handed;
         this.#refuseIfClosed();
       }
     } finally {
@@ -255,10 +220,18 @@ export class DistributedLocks implements LeaseKeeper {
   async release(lease: LockLease): Promise<void> {
     this.#renewal.remove(lease);
     try {
-      await this.#table.release(lease.claim);
+      const heir = this.#closed ? undefined : this.#succession.next(lease.name);
+      if (heir === undefined) await this.#table.release(lease.claim);
+      else await this.#handOver(lease, heir);
     } finally {
       this.#forget(lease);
     }
+  }
+
+  async #handOver(lease: LockLease, heir: Heir): Promise<void> {
+    const won = await this.#contest.handOver(lease.claim, heir.ttl, heir.note);
+    // The heir may have given up meanwhile.
+    if (won !== undefined && !heir.accept(won)) await this.#table.release(won.claim);
   }
 
   /** @internal */
@@ -288,14 +261,45 @@ export class DistributedLocks implements LeaseKeeper {
     if (this.#closed) throw new PoolClosedError('These locks were closed and take no more work');
   }
 
+  /**
+   * Waits for the next moment at which the name may be had: the end of what this process holds is told,
+   * and handed over; of others it is looked for.
+   */
+  async #wait(
+    name: string,
+    bytes: Buffer,
+    left: number,
+    { ttl, note, signal }: ResolvedLockOptions,
+  ): Promise<LockLease | undefined> {
+    const elsewhere = this.#held.has(name) ? 0 : await this.#contest.pause(bytes);
+    // From here to the sleep there is no turn in which the holder could end unheard.
+    const mine = this.#held.get(name);
+    const pause = mine === undefined ? elsewhere : mine.expiresIn + SLACK;
+    const heir = new Heir({ ttl, note });
+    this.#succession.announce(name, heir);
+    try {
+      await this.#line.sleep(name, Math.min(left, pause), signal);
+    } catch (error) {
+      // It was handed over in the very moment in which the wait was called off.
+      if (heir.won !== undefined) await this.#table.release(heir.won.claim).catch(() => {});
+      throw error;
+    } finally {
+      this.#succession.withdraw(name, heir);
+    }
+    return heir.won === undefined ? undefined : this.#leased(name, heir.won, ttl);
+  }
+
   async #contend(
     name: string,
     bytes: Buffer,
     { ttl, note }: ResolvedLockOptions,
   ): Promise<LockLease | undefined> {
     const won = await this.#contest.once(bytes, ttl, note);
-    if (won === undefined) return undefined;
-    const lease = new LockLease(this, name, won.claim, ttl, won.sentAt);
+    return won === undefined ? undefined : this.#leased(name, won, ttl);
+  }
+
+  #leased(name: string, { claim, sentAt }: Won, ttl: number): LockLease {
+    const lease = new LockLease(this, name, claim, ttl, sentAt);
     this.#held.set(name, lease);
     this.#renewal.add(lease);
     this.#sweeper.ride();

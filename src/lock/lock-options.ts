@@ -1,5 +1,7 @@
 import { InvalidArgumentError, checkOptionNames, describe } from '../errors';
 import { checkBounds } from '../limit';
+import { duration, flag, resolve } from '../option-rules';
+import { checkPrefix } from '../schema/table-prefix';
 import { holderNote } from './lock-holder';
 
 /** Longer than any lock should be held, and as long as a timer can be. */
@@ -70,4 +72,41 @@ function checkMeta(meta: unknown): void {
   if (bytes <= LONGEST_META) return;
   const rule = `must have at most ${LONGEST_META} bytes as JSON, has ${bytes}`;
   throw new InvalidArgumentError('meta', rule);
+}
+
+export interface DistributedLocksOptions {
+  /** Begins the name of the table. @default 'boomerang_' */
+  readonly prefix?: string;
+  /** Creates the table where it is missing. @default false */
+  readonly autoInstall?: boolean;
+  /** The default of {@link LockOptions.ttl}, in ms. @default 30000 */
+  readonly ttl?: number;
+  /** The default of {@link AcquireLockOptions.wait}, in ms. @default 10000 */
+  readonly wait?: number;
+  /** About how often a lock that another process holds is looked at while it is waited for, in ms. @default 50 */
+  readonly pollInterval?: number;
+  /** After how long a name that nobody locks is forgotten, in ms; 0 keeps all. @default 86400000 */
+  readonly idleAfter?: number;
+}
+
+const DEFAULTS = {
+  autoInstall: false,
+  ttl: 30_000,
+  wait: 10_000,
+  pollInterval: 50,
+  idleAfter: 86_400_000,
+};
+const RULES = {
+  autoInstall: flag,
+  ttl: duration,
+  wait: duration,
+  pollInterval: duration,
+  idleAfter: duration,
+};
+
+/** @throws {ConfigurationError} naming the option and the rule. */
+export function resolveLocksOptions({ prefix, ...rest }: DistributedLocksOptions) {
+  const resolved = resolve(rest, RULES, DEFAULTS);
+  checkTtl(resolved.ttl);
+  return { ...resolved, prefix: checkPrefix(prefix) };
 }

@@ -130,6 +130,13 @@ export class LockTable {
     return insertId;
   }
 
+  /** Gives a claim that still holds to another owner. Resolves to the token, or to 0 where it had ended. */
+  async handOver({ name, owner }: Claim, heir: Buffer, ttl: number, meta: Buffer): Promise<number> {
+    const values = [heir, meta, micros(ttl), name, owner];
+    const { affectedRows, insertId } = await this.#alone(this.#sql.handOver, values);
+    return affectedRows > 0 ? insertId : 0;
+  }
+
   /** How long somebody else still has the name, in ms; 0 where it is free. Waits for nobody. */
   async remaining(name: Buffer): Promise<number> {
     const rows = await this.#rows<{ remaining: number }>(this.#sql.remaining, [name]);
@@ -259,6 +266,10 @@ function statementsOn(table: string) {
     take:
       `UPDATE ${table} SET owner = ?, meta = ?, token = LAST_INSERT_ID(token + 1), ` +
       `acquired_at = ${NOW}, expires_at = ${LATER} WHERE name = ? AND ${free}`,
+    handOver:
+      `UPDATE ${table} SET owner = ?, meta = ?, token = LAST_INSERT_ID(token + 1), ` +
+      `acquired_at = ${NOW}, expires_at = ${LATER} ` +
+      `WHERE name = ? AND owner = ? AND expires_at > ${NOW}`,
     // Assignments are made from left to right: the end of the old claim comes last.
     offer:
       `INSERT INTO ${table} (name, token, owner, acquired_at, meta, expires_at) VALUES ` +
