@@ -5,7 +5,6 @@ import {
   PoolClosedError,
   TransactionOpenError,
   checkFunction,
-  checkOptionNames,
 } from '../errors';
 import type { Logger } from '../logger';
 import { partsOf } from '../pooled-database';

@@ -113,6 +113,38 @@ onEachServer((bench) => {
     expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
+  it('is handed over within a process, but not for ever: other processes get their chance', async () => {
+    let on = true;
+    let rounds = 0;
+    const loop = async (): Promise<void> => {
+      while (on) {
+        await locks.using('a', {}, async () => {
+          rounds++;
+        });
+      }
+    };
+    const loops = Array.from({ length: 4 }, loop);
+    const theirs = await others().acquire('a', { wait: 8000 });
+    on = false;
+    await theirs.release();
+    await Promise.all(loops);
+    expect(rounds).toBeGreaterThan(16);
+    expect(locks.stats()).toEqual({ held: 0, waiting: 0, names: 0 });
+    expect(await locks.isLocked('a')).toBe(false);
+  });
+
+  it('a heir who has given up leaves the lock free', async () => {
+    const lease = await locks.acquire('a');
+    const aborter = new AbortController();
+    const heir = failure(locks.acquire('a', { signal: aborter.signal }));
+    await until('it waits', () => locks.stats().waiting === 1);
+    const releasing = lease.release();
+    aborter.abort(new Error('mine'));
+    expect(await heir).toMatchObject({ message: 'mine' });
+    await releasing;
+    await until('it is free', async () => !(await locks.isLocked('a')));
+  });
+
   it('a lock of a holder who is gone is had after its ttl, also by one who has waited for long', async () => {
     // Taken by nobody who renews.
     const name = Buffer.from('a');
