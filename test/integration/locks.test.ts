@@ -124,11 +124,11 @@ onEachServer((bench) => {
       }
     };
     const loops = Array.from({ length: 4 }, loop);
+    await until('it goes round', () => rounds > 20);
     const theirs = await others().acquire('a', { wait: 8000 });
     on = false;
     await theirs.release();
     await Promise.all(loops);
-    expect(rounds).toBeGreaterThan(16);
     expect(locks.stats()).toEqual({ held: 0, waiting: 0, names: 0 });
     expect(await locks.isLocked('a')).toBe(false);
   });
