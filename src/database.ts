@@ -18,7 +18,7 @@ import {
 } from './transaction/bulk-insert';
 import { furtherSlot } from './transaction/further-slot';
 import { runHook, type Hook } from './transaction/hooks';
-import { StatementRouter } from './transaction/router';
+import type { StatementRouter } from './transaction/router';
 import type { RowStream } from './transaction/row-stream';
 import { addHook, currentFrame } from './transaction/transaction-block';
 
@@ -47,8 +47,8 @@ export class RetryingPooledDatabase extends PooledDatabase {
    */
   constructor(options: string | DatabaseOptions) {
     super(options);
-    const { pool, host } = this.parts;
-    this.#statements = new StatementRouter(pool, host);
+    const { pool, host, statements } = this.parts;
+    this.#statements = statements;
     this.#target = {
       key: pool,
       slot: (scope) => (scope.root() ?? scope).slotFor(pool, host.clock),
@@ -167,6 +167,11 @@ export class RetryingPooledDatabase extends PooledDatabase {
    */
   atomic<T>(fn: AtomicCallback<T>, options?: AtomicOptions): Promise<T> {
     return atomic(this.parts.host, this.#target, fn, options);
+  }
+
+  /** Whether the caller stands in a transaction block of this database that is open. */
+  get inTransaction(): boolean {
+    return currentFrame(this.parts.pool)?.isOver === false;
   }
 
   /**

@@ -202,6 +202,32 @@ export class StreamOpenError extends BoomerangError {
   static override readonly code: string = 'ERR_STREAM_OPEN';
 }
 
+/** The call only makes sense inside a transaction block, and none is open. Nothing was sent. */
+export class NoTransactionError extends BoomerangError {
+  static override readonly code: string = 'ERR_NO_TRANSACTION';
+}
+
+/** A table of this library's is missing or of another version. */
+export class SchemaError extends BoomerangError {
+  static override readonly code: string = 'ERR_SCHEMA';
+}
+
+/** The server or cluster cannot keep what this mode promises. Nothing was sent. */
+export class UnsafeTopologyError extends BoomerangError {
+  static override readonly code: string = 'ERR_UNSAFE_TOPOLOGY';
+}
+
+/** A lock was not got within `wait`. */
+export class LockAcquireTimeoutError extends BoomerangError {
+  static override readonly code: string = 'ERR_LOCK_ACQUIRE_TIMEOUT';
+  override readonly retryable = true;
+}
+
+/** A lock was lost while it was held, or used after it was: somebody else may have it. */
+export class LockLostError extends BoomerangError {
+  static override readonly code: string = 'ERR_LOCK_LOST';
+}
+
 /** Transaction control sent as text where `atomic` is in charge. It was not sent. */
 export class TransactionControlError extends BoomerangError {
   static override readonly code: string = 'ERR_TRANSACTION_CONTROL';

@@ -4,6 +4,20 @@ export type { EndOptions, PooledDatabase } from './pooled-database';
 export { releaseConnection } from './decorators/release-connection';
 export type { ReleaseOptions } from './decorators/release-options';
 export { atomic, type AtomicMethodOptions } from './decorators/atomic';
+export { install, installSql } from './install';
+export type { InstallOptions } from './schema/install-tables';
+export { DistributedLocks, type LockStats } from './lock/distributed-locks';
+export { DistributedLock } from './lock/distributed-lock';
+export {
+  LeaderElection,
+  type LeaderElectionOptions,
+  type LeaderEvents,
+} from './lock/leader-election';
+export type { LockHolder } from './lock/lock-holder';
+export type { Fence, LockLease } from './lock/lock-lease';
+export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
+export { SessionLock, type SessionLockLease } from './lock/session-lock';
+export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
 export { auditReleases } from './decorators/audit';
 export type {
   AsyncMethod,
@@ -53,8 +67,12 @@ export {
   ImplicitCommitError,
   InvalidArgumentError,
   LeaseReleasedError,
+  LockAcquireTimeoutError,
+  LockLostError,
+  NoTransactionError,
   PoolClosedError,
   PoolExhaustedError,
+  SchemaError,
   StatementAbortedError,
   StatementTimeoutError,
   StreamOpenError,
@@ -64,6 +82,7 @@ export {
   TransactionOpenError,
   TransactionTimeoutError,
   TurnTimeoutError,
+  UnsafeTopologyError,
   type Outcome,
   type PoolNumbers,
 } from './errors';

@@ -161,6 +161,11 @@ export class Limit {
     await Promise.all(this.#stopping);
   }
 
+  /** Calls the work off now, whatever it is bounded by. */
+  callOff(): void {
+    if (!this.#over) this.#hit(this, false);
+  }
+
   /** The work is over: nothing is hit any more, and nothing is left behind. Not for the limits around it. */
   end(): void {
     this.#over = true;

@@ -22,6 +22,7 @@ import { RetryPolicy } from './retry/policy';
 import { invoke } from './scope/connection-scope';
 import { currentContext } from './scope/context';
 import { PooledConnection } from './transaction/pooled-connection';
+import { StatementRouter } from './transaction/router';
 import type { TransactionHost } from './transaction/transaction';
 
 export interface EndOptions {
@@ -34,7 +35,11 @@ export interface DatabaseParts {
   readonly driver: Driver;
   readonly pool: Pool;
   readonly host: TransactionHost;
+  readonly statements: StatementRouter;
 }
+
+/** What a database is made of, for the library's own modules above it. */
+export let partsOf: (db: PooledDatabase) => DatabaseParts;
 
 const END_DEADLINE = 10_000;
 const NO_OPTIONS = Object.freeze({});
@@ -46,6 +51,10 @@ const NOBODY: Owner = Object.freeze({});
  * Statements and transactions are {@link RetryingPooledDatabase}'s.
  */
 export class PooledDatabase extends EventEmitter<DatabaseEvents> {
+  static {
+    partsOf = (db) => db.parts;
+  }
+
   /** @internal */
   protected readonly parts: DatabaseParts;
   readonly #selfDeadlock: 'wait' | 'fail';
@@ -58,7 +67,8 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
     const driver = new Mysql2Driver(resolved.driver);
     const pool = new Pool(driver, resolved, clock, logger, emittingTracker(this));
     const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger);
-    this.parts = { driver, pool, host: { clock, logger, policy, ...resolved.statement } };
+    const host = { clock, logger, policy, ...resolved.statement };
+    this.parts = { driver, pool, host, statements: new StatementRouter(pool, host) };
     this.#selfDeadlock = resolved.pool.selfDeadlock;
   }
 

@@ -1,5 +1,6 @@
 import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
+import { lockPart } from './lock-part';
 import { millionPart } from './million-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
@@ -14,6 +15,7 @@ export const parts: readonly Part[] = [
   statementPart,
   decoratedPart,
   transactionPart,
+  lockPart,
   checkoutPart,
   spikePart,
   waitersPart,

@@ -36,6 +36,7 @@ const layers = [
   { entries: ['database.ts'] },
   { entries: ['schema'] },
   { entries: ['lock', 'store', 'cache', 'queue'] },
+  { entries: ['install.ts'] },
   { entries: ['tenants', 'monitor'] },
   { entries: ['adapters'] },
   { entries: ['cli', 'index.ts'] },

@@ -47,8 +47,11 @@ export interface Connection {
   destroy(reason: Error): void;
   /** `listener` is told of each statement that took at least `threshold` ms. */
   watch(threshold: number, listener: (sql: string, elapsed: number) => void): void;
-  /** `listener` is called once, when the connection is lost without our doing. */
-  onLost(listener: (reason: Error) => void): void;
+  /**
+   * `listener` is called once, when the connection is lost without our doing. Returns what takes it
+   * away again.
+   */
+  onLost(listener: (reason: Error) => void): () => void;
 }
 
 /** Rows as they arrive; reading from the network stops while nobody takes them. */

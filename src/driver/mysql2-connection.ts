@@ -92,7 +92,7 @@ export class Mysql2Connection implements Connection {
   #drained: (() => void)[] = [];
   #closed = false;
   #lost: Error | undefined;
-  #onLost: ((reason: Error) => void) | undefined;
+  readonly #onLost = new Set<(reason: Error) => void>();
   #rows: Mysql2RowSource | undefined;
   /** mysql2 escapes with backslashes, which this session takes for text. */
   #escapesFail = false;
@@ -254,8 +254,9 @@ export class Mysql2Connection implements Connection {
     this.#onSlow = listener;
   }
 
-  onLost(listener: (reason: Error) => void): void {
-    this.#onLost = listener;
+  onLost(listener: (reason: Error) => void): () => void {
+    this.#onLost.add(listener);
+    return () => void this.#onLost.delete(listener);
   }
 
   #command(start: (done: (error: Error | null) => void) => void): Promise<void> {
@@ -306,8 +307,9 @@ export class Mysql2Connection implements Connection {
   #lose(reason: Error): void {
     this.#lost ??= reason;
     this.#rows?.fail(this.#lost);
-    const listener = this.#onLost;
-    this.#onLost = undefined;
-    if (!this.#closed) listener?.(this.#lost);
+    const listeners = [...this.#onLost];
+    this.#onLost.clear();
+    if (this.#closed) return;
+    for (const listener of listeners) listener(this.#lost);
   }
 }

@@ -196,6 +196,11 @@ export class Pool implements LeaseHome {
     return this.#options.initSql.length === 0;
   }
 
+  /** How often the connections were replaced as a whole. */
+  get generation(): number {
+    return this.#stock.generation;
+  }
+
   /** The longest statement the server takes, in bytes; `undefined` before the first connection. */
   get maxAllowedPacket(): number | undefined {
     return this.#stock.maxAllowedPacket;

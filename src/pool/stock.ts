@@ -111,6 +111,11 @@ export class Stock {
     return this.#clock.now() - this.#lastFailureAt <= memory ? this.#lastFailure : undefined;
   }
 
+  /** How often the connections were replaced as a whole. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** Of the newest connection; `undefined` while there was none. */
   get maxAllowedPacket(): number | undefined {
     return this.#maxAllowedPacket;

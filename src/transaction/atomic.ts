@@ -148,6 +148,9 @@ async function runBlock<T>(
         limit,
         runIn(context, async () => fn(block)),
       );
+    if (parent === undefined && frame.hooks.hasBeforeCommit) {
+      await runIn(context, () => frame.hooks.runBeforeCommit());
+    }
   } catch (error) {
     if (beside) hintAtOuter(error);
     await frame.rollBack(error as Error);

@@ -99,6 +99,11 @@ export class Frame implements OpenFrame, Block {
     return this.#aborter.signal;
   }
 
+  /** `listener` is called once if the transaction's connection is lost. Returns what takes it away. */
+  onConnectionLost(listener: () => void): () => void {
+    return this.#transaction.onConnectionLost(listener);
+  }
+
   /** Why nothing more is taken in; `undefined` while it is. */
   refusal(): Error | undefined {
     if (this.isOver) return over(this.label);
@@ -292,6 +297,7 @@ export class Frame implements OpenFrame, Block {
       this.hooks.moveTo(parent.hooks);
       return undefined;
     }
+    if (parent !== undefined) this.hooks.undoIn(parent.hooks);
     return outcome === 'committed' ? this.hooks.committed() : this.hooks.rolledBack();
   }
 

@@ -30,6 +30,13 @@ interface Holder {
   done(lease: Lease): Promise<void> | undefined;
 }
 
+/** How a statement for itself alone is run. */
+export interface AloneOptions {
+  readonly idempotent?: boolean;
+  readonly retries?: number;
+  readonly limit?: Limit | undefined;
+}
+
 /** A statement on its way. */
 interface Errand {
   readonly kind: StatementKind;
@@ -101,6 +108,26 @@ export class StatementRouter extends StatementFace {
     };
     if (slot === undefined) return this.#attempt<T>(errand);
     return slot.lane.run(() => this.#attempt<T>(errand), limit);
+  }
+
+  /**
+   * Runs a prepared statement on a connection for itself alone, whatever scope and transaction the
+   * caller stands in: for the library's own tables.
+   */
+  async alone<T>(
+    sql: string,
+    values: readonly unknown[],
+    { limit, ...request }: AloneOptions = {},
+  ): Promise<T> {
+    this.#host.policy.noteCall();
+    const errand: Errand = {
+      kind: 'execute',
+      request: { statement: { sql, values }, idempotent: undefined, ...request },
+      holder: this.#alone,
+      limit,
+    };
+    const [rows] = await this.#attempt<T>(errand);
+    return rows;
   }
 
   /** Text with values escaped into it by the library. */

@@ -61,6 +61,11 @@ export class Transaction {
     return this.#lease !== undefined;
   }
 
+  /** `listener` is called once if the connection is lost. Call when begun. */
+  onConnectionLost(listener: () => void): () => void {
+    return this.#begunLease().connection.onLost(listener);
+  }
+
   /** Takes the connection and sends BEGIN. Nothing of the user's has run, so both are retried. */
   begin(limit: Limit | undefined): Promise<void> {
     this.#beginning = this.#begin(limit);

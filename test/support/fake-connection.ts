@@ -48,7 +48,7 @@ export class FakeConnection implements Connection {
   readonly #broken: Deferred<never> = deferred<never>();
   #turn: Promise<unknown> = Promise.resolve();
   #drained: (() => void)[] = [];
-  #onLost: ((reason: Error) => void) | undefined;
+  readonly #onLost = new Set<(reason: Error) => void>();
   #slow: { threshold: number; listener: (sql: string, elapsed: number) => void } | undefined;
 
   constructor(
@@ -127,15 +127,16 @@ export class FakeConnection implements Connection {
     this.#slow = { threshold, listener };
   }
 
-  onLost(listener: (reason: Error) => void): void {
-    this.#onLost = listener;
+  onLost(listener: (reason: Error) => void): () => void {
+    this.#onLost.add(listener);
+    return () => void this.#onLost.delete(listener);
   }
 
   /** The network or the server ends the connection. */
   lose(reason: Error): void {
     if (this.gone) return;
     this.destroy(reason);
-    this.#onLost?.(reason);
+    for (const listener of this.#onLost) listener(reason);
   }
 
   #command<T>(text: string, done: (rows: unknown) => T): Promise<T> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as mysql2 from 'mysql2/promise';
+import { until } from './until';
 import type { ServerHandle } from '../../scripts/server';
 import { RetryingPooledDatabase, type DatabaseOptions, type Row } from '../../src/index';
 
@@ -103,6 +104,8 @@ export class Workbench {
   /** Ends the databases of one test; what is still out is a failure of that test. */
   async endDatabases(): Promise<void> {
     for (const db of this.#databases.splice(0)) {
+      // What runs in the background, such as the renewal of a lock, may still be under way.
+      await until('all are back', () => db.stats().active === 0, 1000).catch(() => {});
       const { active } = db.stats();
       await db.end({ deadline: 0 });
       if (active !== 0) throw new Error(`${active} leases were still out at the end of the test`);

@@ -1,0 +1,39 @@
+import { createPool, type Pool as Mysql2Pool } from 'mysql2/promise';
+import type { DistributedLocks } from '../../src/index';
+import type { Opener } from './duel';
+
+/** Ours beside the server's own locks, which each hold a connection. */
+export interface LockContestants {
+  readonly locks: DistributedLocks;
+  readonly mysql2: Mysql2Pool;
+}
+
+/** As many connections as there are contenders: each of them waits on one. */
+const CONTENDERS = 16;
+
+async function openMysql2(address: object): Promise<Mysql2Pool> {
+  const pool = createPool({ ...address, connectionLimit: CONTENDERS });
+  const all = await Promise.all(Array.from({ length: CONTENDERS }, () => pool.getConnection()));
+  for (const connection of all) connection.release();
+  return pool;
+}
+
+export const openLocks: Opener<LockContestants> = async (
+  { DistributedLocks, RetryingPooledDatabase, install },
+  server,
+) => {
+  const { host, port, user, password, database } = server;
+  const address = { host, port, user, password, database };
+  const db = new RetryingPooledDatabase(address);
+  await install(db);
+  const locks = new DistributedLocks(db);
+  const [mysql2, twin] = [await openMysql2(address), await openMysql2(address)];
+  return {
+    pools: { locks, mysql2 },
+    control: { locks, mysql2: twin },
+    close: async () => {
+      await locks.close();
+      await Promise.all([db.end(), mysql2.end(), twin.end()]);
+    },
+  };
+};

@@ -1,0 +1,121 @@
+import type { Clock, Timer } from '../clock';
+import { explain } from '../driver/explain';
+import { PoolExhaustedError, StatementAbortedError, StatementTimeoutError } from '../errors';
+import { Limit } from '../limit';
+import type { Claim, HolderRow, LockTable } from './lock-table';
+import { newOwner } from './owner';
+
+/** How long one statement that contends may take, in ms: a transaction that asserts has the row locked. */
+const CONTEND = 500;
+/** After how long it is looked whether that is so, in ms. */
+const PEEK = 30;
+
+export interface Won {
+  readonly claim: Claim;
+  /** When the statement that took it was sent, by the clock. */
+  readonly sentAt: number;
+}
+
+/** Attempts to take a name, one statement each. */
+export class Contest {
+  readonly #table: LockTable;
+  readonly #clock: Clock;
+  readonly #pollInterval: number;
+
+  constructor(table: LockTable, clock: Clock, pollInterval: number) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#pollInterval = pollInterval;
+  }
+
+  /**
+   * One attempt; `undefined` where somebody else has the name. What is not known after it is read
+   * back from the row: a lost answer may have been a yes.
+   */
+  async once(name: Buffer, ttl: number, note: Buffer): Promise<Won | undefined> {
+    const owner = newOwner();
+    const sentAt = this.#clock.now();
+    const won = (token: number): Won | undefined =>
+      token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
+    try {
+      return won(await this.#insert(name, owner, ttl, note));
+    } catch (error) {
+      const holder = await this.#settle(name, owner, error as Error);
+      return won(holder?.owner.equals(owner) === true ? holder.token : 0);
+    }
+  }
+
+  /**
+   * Who has the name after an attempt of which the answer is not known. One that was called off has
+   * met a row that is locked: somebody holds the name, whatever can be read of it.
+   *
+   * @throws the attempt's error, where nothing can be said.
+   */
+  async #settle(name: Buffer, owner: Buffer, error: Error): Promise<HolderRow | undefined> {
+    if (error.cause instanceof PoolExhaustedError) throw error.cause;
+    const cutOff = error instanceof StatementTimeoutError || error instanceof StatementAbortedError;
+    // Certainly not run: there is nothing to read back.
+    if (!cutOff && explain(error).statement === 'safe') throw error;
+    let holder: HolderRow | undefined;
+    try {
+      holder = await this.#table.holder(name);
+    } catch {
+      throw error;
+    }
+    if (holder?.owner.equals(owner) === true) return holder;
+    if (!cutOff || error.outcome === 'unknown') {
+      // Should it still be on its way to the server, nobody is to wait for its end.
+      void this.#table.withdraw({ name, owner }, CONTEND).catch(() => {});
+    }
+    if (!cutOff) throw error;
+    return holder;
+  }
+
+  /** While a transaction that asserts the lock has its row locked, the statement waits: it is called off. */
+  async #insert(name: Buffer, owner: Buffer, ttl: number, note: Buffer): Promise<number> {
+    const limit = new Limit(this.#clock, { kind: 'statement' }, {});
+    const begun = this.#clock.now();
+    let timer: Timer | undefined;
+    const look = async (): Promise<void> => {
+      if (this.#clock.now() - begun >= CONTEND) {
+        limit.callOff();
+        return;
+      }
+      // Behind others who wait for a connection it would only make them wait longer.
+      if (!this.#table.hasToWait && (await this.#table.remaining(name)) > 0) limit.callOff();
+      else arm();
+    };
+    const arm = (): void => {
+      timer = this.#clock.setTimer(() => void look().catch(() => limit.callOff()), PEEK);
+    };
+    arm();
+    try {
+      return await this.#table.acquire(name, owner, ttl, note, limit);
+    } finally {
+      timer?.cancel();
+      limit.end();
+    }
+  }
+
+  /** Gives a claim that still holds to another owner of this process; `undefined` where it had ended. */
+  async handOver(claim: Claim, ttl: number, note: Buffer): Promise<Won | undefined> {
+    const { name } = claim;
+    const owner = newOwner();
+    const sentAt = this.#clock.now();
+    try {
+      const token = await this.#table.handOver(claim, owner, ttl, note);
+      return token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
+    } catch (error) {
+      void this.#table.withdraw({ name, owner }, CONTEND).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** How long to wait before the next attempt, in ms: about the poll interval, never past the holder's end. */
+  async pause(name: Buffer): Promise<number> {
+    const remaining = await this.#table.remaining(name);
+    const jittered = this.#pollInterval * (0.5 + Math.random());
+    // Free by now: whoever looks first has it, and not all are to look at once.
+    return remaining === 0 ? Math.random() * 5 : Math.min(remaining, jittered);
+  }
+}

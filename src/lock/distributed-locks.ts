@@ -1,0 +1,320 @@
+import type { Clock } from '../clock';
+import type { RetryingPooledDatabase } from '../database';
+import {
+  LockAcquireTimeoutError,
+  PoolClosedError,
+  TransactionOpenError,
+  checkFunction,
+} from '../errors';
+import type { Logger } from '../logger';
+import { partsOf } from '../pooled-database';
+import { currentContext } from '../scope/context';
+import { currentFrame } from '../transaction/transaction-block';
+import type { Frame } from '../transaction/frame';
+import { Contest, type Won } from './contest';
+import { holderOf, type LockHolder } from './lock-holder';
+import { LockLease, type LeaseKeeper } from './lock-lease';
+import { lockName } from './lock-name';
+import {
+  resolveLockOptions,
+  resolveLocksOptions,
+  type AcquireLockOptions,
+  type DistributedLocksOptions,
+  type LockOptions,
+  type ResolvedLockOptions,
+} from './lock-options';
+import { LockSweeper } from './lock-sweeper';
+import { LockTable, type Claim } from './lock-table';
+import { Renewal } from './renewal';
+import { Heir, Succession } from './succession';
+import { WaitLine } from './wait-line';
+
+export interface LockStats {
+  /** Locks that this process holds. */
+  readonly held: number;
+  /** Callers that wait for one. */
+  readonly waiting: number;
+  /** Names that they wait for. */
+  readonly names: number;
+}
+
+/** After the end of a lock that this process holds it is looked again, so much later in ms. */
+const SLACK = 250;
+
+/** Holders read at a time. */
+const PAGE = 200;
+
+/**
+ * Mutual exclusion across processes, by the database's clock: one holder per name.
+ *
+ * A lock is not part of any transaction of yours, and holds no connection, neither while it is held
+ * nor while it is waited for. It is renewed by itself; of a process that died it ends after its
+ * `ttl`. Each acquisition bears a token that only grows: guard what you write by `assertHeld()` or
+ * `fence()`, because no lock can stop a process that was paused and does not know it.
+ */
+export class DistributedLocks implements LeaseKeeper {
+  /** @internal */
+  readonly clock: Clock;
+  /** @internal */
+  readonly logger: Logger;
+  readonly #db: RetryingPooledDatabase;
+  readonly #table: LockTable;
+  readonly #renewal: Renewal;
+  readonly #line: WaitLine;
+  readonly #succession = new Succession();
+  readonly #sweeper: LockSweeper;
+  readonly #defaults: { readonly ttl: number; readonly wait: number };
+  readonly #contest: Contest;
+  /** What this process holds, by name. */
+  readonly #held = new Map<string, LockLease>();
+  #closed = false;
+
+  /** @throws {ConfigurationError} naming the option and the rule. */
+  constructor(db: RetryingPooledDatabase, options: DistributedLocksOptions = {}) {
+    const { prefix, ...resolved } = resolveLocksOptions(options);
+    const { clock, logger } = partsOf(db).host;
+    this.#db = db;
+    this.clock = clock;
+    this.logger = logger;
+    this.#table = new LockTable(db, prefix, resolved.autoInstall);
+    this.#renewal = new Renewal(this.#table, clock, logger);
+    this.#line = new WaitLine(clock);
+    this.#sweeper = new LockSweeper(this.#table, clock, logger, resolved.idleAfter);
+    this.#defaults = resolved;
+    this.#contest = new Contest(this.#table, clock, resolved.pollInterval);
+  }
+
+  /** Takes the lock if it is free, without waiting; `null` where somebody has it. */
+  async tryAcquire(name: string, options: LockOptions = {}): Promise<LockLease | null> {
+    const bytes = lockName(name);
+    const resolved = resolveLockOptions(options, { ...this.#defaults, wait: 0 });
+    await this.#prepare();
+    if (this.#held.has(name)) return null;
+    return (await this.#contend(name, bytes, resolved)) ?? null;
+  }
+
+  /**
+   * Takes the lock, waiting for it at most `wait` ms. First come, first served in this process; of
+   * several processes whoever looks first. No connection is held meanwhile.
+   *
+   * @throws {LockAcquireTimeoutError} where it was not to be had in time.
+   * @throws {TransactionOpenError} inside a transaction, which could wait for itself.
+   * @throws the signal's reason, where it was aborted.
+   */
+  async acquire(name: string, options: AcquireLockOptions = {}): Promise<LockLease> {
+    const bytes = lockName(name);
+    const resolved = resolveLockOptions(options, this.#defaults);
+    await this.#prepare();
+    const { wait, signal } = resolved;
+    signal?.throwIfAborted();
+    const deadline = this.clock.now() + wait;
+    if (!(await this.#line.enter(name, wait, signal))) throw timedOut(wait);
+    try {
+      for (;;) {
+        const lease = this.#held.has(name) ? undefined : await this.#contend(name, bytes, resolved);
+        if (lease !== undefined) return lease;
+        const left = deadline - this.clock.now();
+        if (left <= 0) throw timedOut(wait);
+        const handed = await this.#wait(name, bytes, left, resolved);
+        if (handed !== undefined) return handed;
+        this.#refuseIfClosed();
+      }
+    } finally {
+      this.#line.leave(name);
+    }
+  }
+
+  /**
+   * Runs `fn` with the lock held, and gives it back when it has settled, whichever way. `fn` is in
+   * nobody's scope: its statements take and return a connection each. Pass `lease.signal` on to what
+   * it waits for.
+   *
+   * @returns what `fn` resolves to; a failure to give the lock back never hides that.
+   */
+  async using<T>(
+    name: string,
+    options: AcquireLockOptions,
+    fn: (lease: LockLease) => PromiseLike<T> | T,
+  ): Promise<T> {
+    checkFunction('fn', fn);
+    const lease = await this.acquire(name, options);
+    try {
+      return await fn(lease);
+    } finally {
+      await lease.release().catch((error: unknown) => this.#noteRelease(error));
+    }
+  }
+
+  /** Who holds what, by name. Reads some at a time, and holds no connection in between. */
+  async *list(): AsyncGenerator<LockHolder, void, undefined> {
+    let after: Buffer = Buffer.alloc(0);
+    for (;;) {
+      const rows = await this.#table.holders(after, PAGE);
+      for (const row of rows) yield holderOf(row);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE) return;
+      after = last.name;
+    }
+  }
+
+  /** Who holds the lock; `undefined` where nobody does. */
+  async holder(name: string): Promise<LockHolder | undefined> {
+    const row = await this.#table.holder(lockName(name));
+    return row === undefined ? undefined : holderOf(row);
+  }
+
+  async isLocked(name: string): Promise<boolean> {
+    return (await this.#table.remaining(lockName(name))) > 0;
+  }
+
+  /**
+   * Takes the lock away from whoever has it: false where nobody has. The holder learns of it with its
+   * next renewal, a third of its `ttl` at most; `assertHeld()` and `fence()` refuse it at once.
+   */
+  forceRelease(name: string): Promise<boolean> {
+    return this.#table.forceRelease(lockName(name));
+  }
+
+  stats(): LockStats {
+    const { size: waiting, names } = this.#line;
+    return Object.freeze({ held: this.#held.size, waiting, names });
+  }
+
+  /** Gives back all locks that are held here, and takes no more. Those who wait are rejected. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sweeper.stop();
+    for (const name of [...this.#held.keys()]) this.#line.tell(name);
+    const releases = [...this.#held.values()].map((lease) => lease.release());
+    await Promise.allSettled([...releases, this.#renewal.settled()]);
+    this.#renewal.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  openFrame(): Frame | undefined {
+    const frame = currentFrame(partsOf(this.#db).pool);
+    return frame?.isOver === false ? frame : undefined;
+  }
+
+  /** @internal */
+  assertHeld(claim: Claim, ttl: number): Promise<boolean> {
+    return this.#table.assertHeld(claim, ttl);
+  }
+
+  /** @internal */
+  renew(lease: LockLease, ttl: number): Promise<boolean> {
+    return this.#renewal.now(lease, ttl);
+  }
+
+  /** @internal */
+  hurry(lease: LockLease): void {
+    this.#renewal.hurry(lease);
+  }
+
+  /** @internal */
+  async release(lease: LockLease): Promise<void> {
+    this.#renewal.remove(lease);
+    try {
+      const heir = this.#closed ? undefined : this.#succession.next(lease.name);
+      if (heir === undefined) await this.#table.release(lease.claim);
+      else await this.#handOver(lease, heir);
+    } finally {
+      this.#forget(lease);
+    }
+  }
+
+  async #handOver(lease: LockLease, heir: Heir): Promise<void> {
+    const won = await this.#contest.handOver(lease.claim, heir.ttl, heir.note);
+    // The heir may have given up meanwhile.
+    if (won !== undefined && !heir.accept(won)) await this.#table.release(won.claim);
+  }
+
+  /** @internal */
+  lost(lease: LockLease): void {
+    this.#renewal.remove(lease);
+    this.#forget(lease);
+  }
+
+  #forget(lease: LockLease): void {
+    if (this.#held.get(lease.name) === lease) this.#held.delete(lease.name);
+    this.#line.tell(lease.name);
+  }
+
+  async #prepare(): Promise<void> {
+    this.#refuseIfClosed();
+    if (this.openFrame() !== undefined) {
+      throw new TransactionOpenError(
+        'A lock inside a transaction could wait for the row that the transaction has locked: acquire it ' +
+          'before db.atomic(), and guard what is written with lease.assertHeld().',
+      );
+    }
+    // Whoever waits holds no connection.
+    if (currentContext()?.scope !== undefined) await this.#db.manualClose();
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new PoolClosedError('These locks were closed and take no more work');
+  }
+
+  /**
+   * Waits for the next moment at which the name may be had: the end of what this process holds is told,
+   * and handed over; of others it is looked for.
+   */
+  async #wait(
+    name: string,
+    bytes: Buffer,
+    left: number,
+    { ttl, note, signal }: ResolvedLockOptions,
+  ): Promise<LockLease | undefined> {
+    const elsewhere = this.#held.has(name) ? 0 : await this.#contest.pause(bytes);
+    // From here to the sleep there is no turn in which the holder could end unheard.
+    const mine = this.#held.get(name);
+    const pause = mine === undefined ? elsewhere : mine.expiresIn + SLACK;
+    const heir = new Heir({ ttl, note });
+    this.#succession.announce(name, heir);
+    try {
+      await this.#line.sleep(name, Math.min(left, pause), signal);
+    } catch (error) {
+      // It was handed over in the very moment in which the wait was called off.
+      if (heir.won !== undefined) await this.#table.release(heir.won.claim).catch(() => {});
+      throw error;
+    } finally {
+      this.#succession.withdraw(name, heir);
+    }
+    return heir.won === undefined ? undefined : this.#leased(name, heir.won, ttl);
+  }
+
+  async #contend(
+    name: string,
+    bytes: Buffer,
+    { ttl, note }: ResolvedLockOptions,
+  ): Promise<LockLease | undefined> {
+    const won = await this.#contest.once(bytes, ttl, note);
+    return won === undefined ? undefined : this.#leased(name, won, ttl);
+  }
+
+  #leased(name: string, { claim, sentAt }: Won, ttl: number): LockLease {
+    const lease = new LockLease(this, name, claim, ttl, sentAt);
+    this.#held.set(name, lease);
+    this.#renewal.add(lease);
+    this.#sweeper.ride();
+    return lease;
+  }
+
+  #noteRelease(error: unknown): void {
+    this.logger.warn(
+      { errorType: (error as Error).name },
+      'a lock could not be given back; it ends by its ttl',
+    );
+  }
+}
+
+function timedOut(wait: number): LockAcquireTimeoutError {
+  return new LockAcquireTimeoutError(
+    `The lock was not to be had within ${wait} ms. list() and holder() tell who has it.`,
+  );
+}

@@ -1,0 +1,32 @@
+import { DistributedLocks, install, type DistributedLocksOptions } from '../../src/index';
+import type { Workbench } from './servers';
+
+/** Locks on a workbench: the table is there, and what a test made is closed after it. */
+export class LockBench {
+  readonly #bench: Workbench;
+  readonly #made: DistributedLocks[] = [];
+
+  constructor(bench: Workbench) {
+    this.#bench = bench;
+    beforeAll(async () => {
+      const db = bench.open();
+      await install(db);
+      await db.end();
+    });
+    afterEach(async () => {
+      await Promise.all(this.#made.splice(0).map((locks) => locks.close()));
+      await bench.sql(`DELETE FROM ${bench.schema}.boomerang_locks`);
+    });
+  }
+
+  /** Locks over a pool of their own, as another process would have them. */
+  others(options: DistributedLocksOptions = {}): DistributedLocks {
+    return this.keep(new DistributedLocks(this.#bench.open(), { pollInterval: 20, ...options }));
+  }
+
+  /** Closes these after the test. */
+  keep(locks: DistributedLocks): DistributedLocks {
+    this.#made.push(locks);
+    return locks;
+  }
+}
