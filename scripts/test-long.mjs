@@ -32,6 +32,25 @@ const forms = {
     about: '3,000 random trees of transaction blocks against a model, on each server',
     env: { BOOMERANG_BLOCKS: { numRuns: 3000, seed } },
   },
+  locks: {
+    file: 'test/integration/lock-exclusion',
+    test: '',
+    about:
+      'processes that are killed, stopped and cut off while they count under locks, on each server',
+    env: { BOOMERANG_LOCKS: { seconds: 100, servers: 9 } },
+  },
+  lockModel: {
+    file: 'test/integration/lock-property',
+    test: '',
+    about: '1,500 random histories of locks of three clients against a model, on each server',
+    env: { BOOMERANG_LOCK_MODEL: { numRuns: 1500, seed } },
+  },
+  lockGalera: {
+    file: 'test/integration/lock-galera',
+    test: '',
+    about: 'locks on two nodes of a Galera cluster at once',
+    env: { BOOMERANG_LOCK_GALERA: { seconds: 15 } },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

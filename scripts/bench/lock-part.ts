@@ -1,7 +1,11 @@
 import type { Pool as Mysql2Pool } from 'mysql2/promise';
 import { fightOn } from './duel';
+import { measureHandOver } from './hand-over';
+import { CHANGE_ITEM, randomItem } from './item-table';
 import { openLocks, type LockContestants } from './lock-contestants';
-import type { Part } from './part';
+import type { Bench, Part } from './part';
+import { redisForComparison } from './redlock';
+import type { Measurement } from './result';
 
 /** How long a contender keeps the lock, in ms. */
 const HOLD = 2;
@@ -37,6 +41,23 @@ const alone = {
     },
     speed: 0.65,
   },
+  /** What two writes cost, whatever they are for. */
+  updates: {
+    name: 'two UPDATEs by primary key',
+    operation: ({ mysql2 }: LockContestants) => {
+      return async () => {
+        await mysql2.execute(CHANGE_ITEM, [randomItem()]);
+        await mysql2.execute(CHANGE_ITEM, [randomItem()]);
+      };
+    },
+  },
+  redlock: {
+    name: 'redlock on Redis, nothing on disk',
+    operation: ({ redlock }: LockContestants) => {
+      const name = `alone ${names++}`;
+      return async () => (await redlock?.acquire([name], 30_000))?.release();
+    },
+  },
 };
 
 const contended = {
@@ -57,19 +78,36 @@ const contended = {
   },
 };
 
+async function run(bench: Bench): Promise<Measurement[]> {
+  const redis = await redisForComparison();
+  const open = openLocks(redis);
+  const beside = redis === undefined ? [] : [alone.redlock];
+  try {
+    return [
+      ...(await fightOn(
+        open,
+        {
+          part: 'lock',
+          concurrency: 1,
+          ours: alone.ours,
+          bases: [alone.base, alone.updates, ...beside],
+        },
+        bench,
+      )),
+      ...(await fightOn(
+        open,
+        { part: 'lock', concurrency: 16, ours: contended.ours, bases: [contended.base] },
+        bench,
+      )),
+      await measureHandOver(bench),
+    ];
+  } finally {
+    await redis?.stop();
+  }
+}
+
 export const lockPart: Part = {
   name: 'lock',
-  summary: 'a lock taken and given back: alone, and by 16 contenders',
-  run: async (bench) => [
-    ...(await fightOn(
-      openLocks,
-      { part: 'lock', concurrency: 1, ours: alone.ours, bases: [alone.base] },
-      bench,
-    )),
-    ...(await fightOn(
-      openLocks,
-      { part: 'lock', concurrency: 16, ours: contended.ours, bases: [contended.base] },
-      bench,
-    )),
-  ],
+  summary: 'a lock taken and given back: alone, by 16 contenders, and from process to process',
+  run,
 };

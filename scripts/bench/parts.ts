@@ -1,6 +1,7 @@
 import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
+import { lockStealPart } from './lock-steal-part';
 import { millionPart } from './million-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
@@ -16,6 +17,7 @@ export const parts: readonly Part[] = [
   decoratedPart,
   transactionPart,
   lockPart,
+  lockStealPart,
   checkoutPart,
   spikePart,
   waitersPart,

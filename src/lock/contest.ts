@@ -9,6 +9,8 @@ import { newOwner } from './owner';
 const CONTEND = 500;
 /** After how long it is looked whether that is so, in ms. */
 const PEEK = 30;
+/** How long a read of the row may take, in ms: it waits for no lock, so the network is dead. */
+const READ = 1000;
 
 export interface Won {
   readonly claim: Claim;
@@ -57,17 +59,18 @@ export class Contest {
     // Certainly not run: there is nothing to read back.
     if (!cutOff && explain(error).statement === 'safe') throw error;
     let holder: HolderRow | undefined;
+    let known = true;
     try {
-      holder = await this.#table.holder(name);
+      holder = await this.#table.holder(name, READ);
     } catch {
-      throw error;
+      known = false;
     }
     if (holder?.owner.equals(owner) === true) return holder;
     if (!cutOff || error.outcome === 'unknown') {
       // Should it still be on its way to the server, nobody is to wait for its end.
       void this.#table.withdraw({ name, owner }, CONTEND).catch(() => {});
     }
-    if (!cutOff) throw error;
+    if (!cutOff || !known) throw error;
     return holder;
   }
 
@@ -76,34 +79,41 @@ export class Contest {
     const limit = new Limit(this.#clock, { kind: 'statement' }, {});
     const begun = this.#clock.now();
     let timer: Timer | undefined;
+    let over = false;
     const look = async (): Promise<void> => {
-      if (this.#clock.now() - begun >= CONTEND) {
-        limit.callOff();
-        return;
-      }
+      const left = begun + CONTEND - this.#clock.now();
       // Behind others who wait for a connection it would only make them wait longer.
-      if (!this.#table.hasToWait && (await this.#table.remaining(name)) > 0) limit.callOff();
+      const isHeld =
+        left <= 0 || (!this.#table.hasToWait && (await this.#table.remaining(name, left)) > 0);
+      if (isHeld) limit.callOff();
       else arm();
     };
     const arm = (): void => {
+      if (over) return;
       timer = this.#clock.setTimer(() => void look().catch(() => limit.callOff()), PEEK);
     };
     arm();
     try {
       return await this.#table.acquire(name, owner, ttl, note, limit);
     } finally {
+      over = true;
       timer?.cancel();
       limit.end();
     }
   }
 
   /** Gives a claim that still holds to another owner of this process; `undefined` where it had ended. */
-  async handOver(claim: Claim, ttl: number, note: Buffer): Promise<Won | undefined> {
+  async handOver(
+    claim: Claim,
+    ttl: number,
+    note: Buffer,
+    within: number,
+  ): Promise<Won | undefined> {
     const { name } = claim;
     const owner = newOwner();
     const sentAt = this.#clock.now();
     try {
-      const token = await this.#table.handOver(claim, owner, ttl, note);
+      const token = await this.#table.handOver(claim, owner, ttl, note, within);
       return token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
     } catch (error) {
       void this.#table.withdraw({ name, owner }, CONTEND).catch(() => {});
@@ -113,7 +123,7 @@ export class Contest {
 
   /** How long to wait before the next attempt, in ms: about the poll interval, never past the holder's end. */
   async pause(name: Buffer): Promise<number> {
-    const remaining = await this.#table.remaining(name);
+    const remaining = await this.#table.remaining(name, READ);
     const jittered = this.#pollInterval * (0.5 + Math.random());
     // Free by now: whoever looks first has it, and not all are to look at once.
     return remaining === 0 ? Math.random() * 5 : Math.min(remaining, jittered);

@@ -89,7 +89,7 @@ export class DistributedLocks implements LeaseKeeper {
     const bytes = lockName(name);
     const resolved = resolveLockOptions(options, { ...this.#defaults, wait: 0 });
     await this.#prepare();
-    if (this.#held.has(name)) return null;
+    if (this.#mine(name) !== undefined) return null;
     return (await this.#contend(name, bytes, resolved)) ?? null;
   }
 
@@ -111,7 +111,8 @@ export class DistributedLocks implements LeaseKeeper {
     if (!(await this.#line.enter(name, wait, signal))) throw timedOut(wait);
     try {
       for (;;) {
-        const lease = this.#held.has(name) ? undefined : await this.#contend(name, bytes, resolved);
+        const isMine = this.#mine(name) !== undefined;
+        const lease = isMine ? undefined : await this.#contend(name, bytes, resolved);
         if (lease !== undefined) return lease;
         const left = deadline - this.clock.now();
         if (left <= 0) throw timedOut(wait);
@@ -218,25 +219,33 @@ export class DistributedLocks implements LeaseKeeper {
   /** @internal */
   async release(lease: LockLease): Promise<void> {
     this.#renewal.remove(lease);
+    // Past its end there is nothing to give back.
+    const within = Math.max(SLACK, lease.deadline - this.clock.now());
     try {
       const heir = this.#closed ? undefined : this.#succession.next(lease.name);
-      if (heir === undefined) await this.#table.release(lease.claim);
-      else await this.#handOver(lease, heir);
+      if (heir === undefined) await this.#table.release(lease.claim, within);
+      else await this.#handOver(lease, heir, within);
     } finally {
       this.#forget(lease);
     }
   }
 
-  async #handOver(lease: LockLease, heir: Heir): Promise<void> {
-    const won = await this.#contest.handOver(lease.claim, heir.ttl, heir.note);
+  async #handOver(lease: LockLease, heir: Heir, within: number): Promise<void> {
+    const won = await this.#contest.handOver(lease.claim, heir.ttl, heir.note, within);
     // The heir may have given up meanwhile.
-    if (won !== undefined && !heir.accept(won)) await this.#table.release(won.claim);
+    if (won !== undefined && !heir.accept(won)) await this.#table.release(won.claim, within);
   }
 
   /** @internal */
   lost(lease: LockLease): void {
     this.#renewal.remove(lease);
     this.#forget(lease);
+  }
+
+  /** What this process holds of a name, now. */
+  #mine(name: string): LockLease | undefined {
+    const lease = this.#held.get(name);
+    return lease?.look() === true ? lease : undefined;
   }
 
   #forget(lease: LockLease): void {
@@ -270,9 +279,9 @@ export class DistributedLocks implements LeaseKeeper {
     left: number,
     { ttl, note, signal }: ResolvedLockOptions,
   ): Promise<LockLease | undefined> {
-    const elsewhere = this.#held.has(name) ? 0 : await this.#contest.pause(bytes);
+    const elsewhere = this.#mine(name) !== undefined ? 0 : await this.#contest.pause(bytes);
     // From here to the sleep there is no turn in which the holder could end unheard.
-    const mine = this.#held.get(name);
+    const mine = this.#mine(name);
     const pause = mine === undefined ? elsewhere : mine.expiresIn + SLACK;
     const heir = new Heir({ ttl, note });
     this.#succession.announce(name, heir);
@@ -280,12 +289,12 @@ export class DistributedLocks implements LeaseKeeper {
       await this.#line.sleep(name, Math.min(left, pause), signal);
     } catch (error) {
       // It was handed over in the very moment in which the wait was called off.
-      if (heir.won !== undefined) await this.#table.release(heir.won.claim).catch(() => {});
+      if (heir.won !== undefined) await this.#table.release(heir.won.claim, ttl).catch(() => {});
       throw error;
     } finally {
       this.#succession.withdraw(name, heir);
     }
-    return heir.won === undefined ? undefined : this.#leased(name, heir.won, ttl);
+    return heir.won === undefined ? undefined : this.#keep(name, heir.won, ttl);
   }
 
   async #contend(
@@ -294,10 +303,15 @@ export class DistributedLocks implements LeaseKeeper {
     { ttl, note }: ResolvedLockOptions,
   ): Promise<LockLease | undefined> {
     const won = await this.#contest.once(bytes, ttl, note);
-    return won === undefined ? undefined : this.#leased(name, won, ttl);
+    return won === undefined ? undefined : this.#keep(name, won, ttl);
   }
 
-  #leased(name: string, { claim, sentAt }: Won, ttl: number): LockLease {
+  async #keep(name: string, { claim, sentAt }: Won, ttl: number): Promise<LockLease> {
+    if (this.#closed) {
+      // Nobody would renew it, and close() has given back all it knew of.
+      await this.#table.release(claim, ttl).catch(() => {});
+      this.#refuseIfClosed();
+    }
     const lease = new LockLease(this, name, claim, ttl, sentAt);
     this.#held.set(name, lease);
     this.#renewal.add(lease);

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { LockAcquireTimeoutError, checkOptionNames } from '../errors';
+import { LockAcquireTimeoutError, PoolClosedError, checkOptionNames } from '../errors';
 import { errorFields } from '../logger';
 import type { DistributedLocks } from './distributed-locks';
 import type { LockLease } from './lock-lease';
@@ -93,6 +93,8 @@ export class LeaderElection extends EventEmitter<LeaderEvents> {
         await this.#lead(lease, over);
       } catch (error) {
         if (over.aborted || error instanceof LockAcquireTimeoutError) continue;
+        // Locks that were closed give nobody the lead any more.
+        if (error instanceof PoolClosedError) return;
         this.#locks.logger.warn(errorFields(error), 'an election failed; it is tried again');
         await untilAborted(over, PAUSE);
       }

@@ -177,11 +177,15 @@ export class LockLease {
       this.lose('somebody else has it');
       throw this.#lostError();
     }
-    const unlisten = frame.onConnectionLost(() => {
-      // The server lets go of the row: nothing keeps others out any more.
-      settle(false);
-      this.lose('the connection of the transaction that asserted it was lost');
-    });
+    const unlisten = [
+      frame.onConnectionLost(() => {
+        // The server lets go of the row: nothing keeps others out any more.
+        settle(false);
+        this.lose('the connection of the transaction that asserted it was lost');
+      }),
+      // After a deadlock the row is free at once, however long the block goes on.
+      frame.onFailure(() => settle(false)),
+    ];
     frame.hooks.beforeCommit(async () => {
       // In a long transaction the time that was written would be over when others see it.
       const now = clock.now();
@@ -190,7 +194,7 @@ export class LockLease {
       sentAt = now;
     });
     frame.hooks.whenSettled((committed) => {
-      unlisten();
+      for (const each of unlisten) each();
       settle(committed);
     });
   }

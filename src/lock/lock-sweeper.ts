@@ -6,6 +6,8 @@ import type { LockTable } from './lock-table';
 const BATCH = 500;
 /** How often at most, in ms. */
 const EVERY = 60_000;
+/** How long the deletion of one batch may take, in ms. */
+const WITHIN = 1000;
 
 /** Forgets names that nobody has locked for long, some at a time, riding on acquisitions. */
 export class LockSweeper {
@@ -43,7 +45,7 @@ export class LockSweeper {
     try {
       const { last, idle } = await this.#table.idle(this.#after, this.#idleAfter, BATCH);
       this.#after = last ?? Buffer.alloc(0);
-      return idle.length === 0 ? 0 : await this.#table.sweep(idle, this.#idleAfter);
+      return idle.length === 0 ? 0 : await this.#table.sweep(idle, this.#idleAfter, WITHIN);
     } catch (error) {
       this.#logger.warn(errorFields(error), 'idle locks were not swept');
       return 0;

@@ -120,8 +120,9 @@ export class LockTable {
       const values = [owner, meta, micros(ttl), name];
       const { affectedRows, insertId } = await this.#alone(this.#sql.take, values, { limit });
       if (affectedRows > 0) return insertId;
-      this.#known.delete(key);
-      return 0;
+      // Somebody has it, or it was swept: then it is free.
+      const rows = await this.#rows<object>(this.#sql.remaining, [name], limit);
+      if (rows.length > 0) return 0;
     }
     const values = [name, owner, meta, micros(ttl)];
     const { insertId } = await this.#alone(this.#sql.offer, values, { limit });
@@ -131,21 +132,33 @@ export class LockTable {
   }
 
   /** Gives a claim that still holds to another owner. Resolves to the token, or to 0 where it had ended. */
-  async handOver({ name, owner }: Claim, heir: Buffer, ttl: number, meta: Buffer): Promise<number> {
+  async handOver(
+    { name, owner }: Claim,
+    heir: Buffer,
+    ttl: number,
+    meta: Buffer,
+    within: number,
+  ): Promise<number> {
     const values = [heir, meta, micros(ttl), name, owner];
-    const { affectedRows, insertId } = await this.#alone(this.#sql.handOver, values);
+    const { affectedRows, insertId } = await this.#within(within, (limit) =>
+      this.#alone(this.#sql.handOver, values, { limit }),
+    );
     return affectedRows > 0 ? insertId : 0;
   }
 
-  /** How long somebody else still has the name, in ms; 0 where it is free. Waits for nobody. */
-  async remaining(name: Buffer): Promise<number> {
-    const rows = await this.#rows<{ remaining: number }>(this.#sql.remaining, [name]);
+  /** How long somebody else still has the name, in ms; 0 where it is free. Waits for no lock. */
+  async remaining(name: Buffer, within = 0): Promise<number> {
+    const rows = await this.#within(within, (limit) =>
+      this.#rows<{ remaining: number }>(this.#sql.remaining, [name], limit),
+    );
     return Math.max(0, (rows[0]?.remaining ?? 0) / 1000);
   }
 
   /** Who has the name; `undefined` where it is free. */
-  async holder(name: Buffer): Promise<HolderRow | undefined> {
-    const rows = await this.#rows<RawHolder>(this.#sql.holder, [name]);
+  async holder(name: Buffer, within = 0): Promise<HolderRow | undefined> {
+    const rows = await this.#within(within, (limit) =>
+      this.#rows<RawHolder>(this.#sql.holder, [name], limit),
+    );
     return rows[0] === undefined ? undefined : holderOf(rows[0]);
   }
 
@@ -155,13 +168,17 @@ export class LockTable {
     return rows.map(holderOf);
   }
 
-  /** Extends claims that still hold, all by the same time. Resolves to how many there were. */
+  /**
+   * Extends claims that still hold, all by the same time. Resolves to how many there were. Never
+   * shortens one: of two that overtake each other both keep what they promised.
+   */
   async renew(claims: readonly Claim[], ttl: number, within: number): Promise<number> {
     const sorted = [...claims].sort((a, b) => Buffer.compare(a.name, b.name));
     const list = sorted.map(() => '?').join(', ');
     // Not as pairs: MariaDB reads the whole table for those. An owner has one name only.
     const sql =
-      `UPDATE ${this.#table} FORCE INDEX (PRIMARY) SET expires_at = ${LATER} ` +
+      `UPDATE ${this.#table} FORCE INDEX (PRIMARY) SET expires_at = ` +
+      `GREATEST(expires_at, ${LATER}) ` +
       `WHERE name IN (${list}) AND owner IN (${list}) AND expires_at > ${NOW}`;
     const names = sorted.map(({ name }) => name);
     const owners = sorted.map(({ owner }) => owner);
@@ -186,8 +203,10 @@ export class LockTable {
   }
 
   /** Ends a claim. False where it had ended. The row stays: its token must go on growing. */
-  async release({ name, owner }: Omit<Claim, 'token'>): Promise<boolean> {
-    const header = await this.#alone(this.#sql.release, [name, owner], { idempotent: true });
+  async release({ name, owner }: Omit<Claim, 'token'>, within: number): Promise<boolean> {
+    const header = await this.#within(within, (limit) =>
+      this.#alone(this.#sql.release, [name, owner], { limit, idempotent: true }),
+    );
     return header.affectedRows > 0;
   }
 
@@ -228,13 +247,17 @@ export class LockTable {
     return { last, idle: rows.filter(({ idle }) => idle === 1).map(({ name }) => name) };
   }
 
-  /** Deletes rows of names that are still idle. */
-  async sweep(names: readonly Buffer[], idleFor: number): Promise<number> {
+  /** Deletes rows of names that are still idle. Tried for so long in ms: it can wait. */
+  async sweep(names: readonly Buffer[], idleFor: number, within: number): Promise<number> {
     const list = names.map(() => '?').join(', ');
+    // As of many tables, since only those take an index: a walk through the whole table would keep
+    // all of it locked while it waits for one row that a transaction asserts.
     const sql =
-      `DELETE FROM ${this.#table} WHERE name IN (${list}) ` +
-      `AND expires_at < ${NOW} - INTERVAL ? MICROSECOND`;
-    const header = await this.#alone(sql, [...names, micros(idleFor)], { idempotent: true });
+      `DELETE l FROM ${this.#table} AS l FORCE INDEX (PRIMARY) WHERE l.name IN (${list}) ` +
+      `AND l.expires_at < ${NOW} - INTERVAL ? MICROSECOND`;
+    const header = await this.#within(within, (limit) =>
+      this.#alone(sql, [...names, micros(idleFor)], { limit, idempotent: true }),
+    );
     return header.affectedRows;
   }
 

@@ -9,6 +9,10 @@ import { lockName } from './lock-name';
 
 /** How often the held connection is asked for a sign of life, in ms. */
 const PING = 10_000;
+/** How long it has to give one, in ms. */
+const ANSWER = 5000;
+/** The longest wait in s that every server takes. */
+const LONGEST_WAIT = 31_536_000;
 
 /**
  * A lock of one server session, by GET_LOCK: half the price of a {@link DistributedLocks} lease, and
@@ -48,7 +52,7 @@ export class SessionLock {
     try {
       const got = await connection.queryValue<number>('SELECT GET_LOCK(?, ?)', [
         this.#key,
-        wait / 1000,
+        Math.min(wait / 1000, LONGEST_WAIT),
       ]);
       if (got === 1) return new SessionLockLease(this.#db, connection, this.#key);
     } catch (error) {
@@ -66,6 +70,7 @@ export class SessionLockLease {
   readonly #key: string;
   readonly #aborter = new AbortController();
   readonly #db: RetryingPooledDatabase;
+  readonly #unlisten: () => void;
   #timer: Timer | undefined;
   #released: Promise<void> | undefined;
 
@@ -74,6 +79,7 @@ export class SessionLockLease {
     this.#db = db;
     this.#connection = connection;
     this.#key = key;
+    this.#unlisten = connection.onLost((reason) => this.#lose(reason));
     this.#watch();
   }
 
@@ -94,6 +100,7 @@ export class SessionLockLease {
 
   async #release(): Promise<void> {
     this.#timer?.cancel();
+    this.#unlisten();
     try {
       await this.#connection.query('DO RELEASE_LOCK(?)', [this.#key]);
       await this.#connection.release();
@@ -104,17 +111,27 @@ export class SessionLockLease {
   }
 
   #watch(): void {
-    this.#timer = partsOf(this.#db).host.clock.setTimer(() => {
+    const { clock } = partsOf(this.#db).host;
+    this.#timer = clock.setTimer(() => {
+      // On a dead network nothing else tells.
+      const unanswered = (): void => this.#lose(new Error(`no answer within ${ANSWER} ms`));
+      this.#timer = clock.setTimer(unanswered, ANSWER);
       this.#connection.ping().then(
         () => {
-          if (this.#released === undefined) this.#watch();
+          this.#timer?.cancel();
+          if (this.#released === undefined && !this.#aborter.signal.aborted) this.#watch();
         },
-        (cause: unknown) => {
-          if (this.#released !== undefined) return;
-          const text = 'The session that held this lock is lost, and the lock with it.';
-          this.#aborter.abort(new LockLostError(text, { cause }));
-        },
+        (cause: unknown) => this.#lose(cause),
       );
     }, PING);
+  }
+
+  #lose(cause: unknown): void {
+    if (this.#released !== undefined || this.#aborter.signal.aborted) return;
+    this.#timer?.cancel();
+    this.#unlisten();
+    const text = 'The session that held this lock is lost, and the lock with it.';
+    this.#aborter.abort(new LockLostError(text, { cause }));
+    this.#connection.destroy();
   }
 }

@@ -42,20 +42,19 @@ async function bringUp(
   prefix: string,
   found: number | undefined,
 ): Promise<void> {
-  if (found === table.version) return;
   const name = nameOf(table, prefix);
-  if (found === undefined) {
-    await db.query(table.create(name), [], { idempotent: true });
-  } else if (found > table.version) {
+  if (found !== undefined && found > table.version) {
     throw new SchemaError(
       `The table ${name} is of version ${found}, and this version of the library knows ` +
         `${table.version}: bring the library up to date, or use another prefix.`,
     );
-  } else {
-    for (let next = found + 1; next <= table.version; next++) {
-      for (const sql of table.upgrades[next]?.(name) ?? []) {
-        await db.query(sql, [], { idempotent: true });
-      }
+  }
+  // Whatever the version says: the table may have been dropped, or left out of a restored backup.
+  await db.query(table.create(name), [], { idempotent: true });
+  if (found === table.version) return;
+  for (let next = (found ?? table.version) + 1; next <= table.version; next++) {
+    for (const sql of table.upgrades[next]?.(name) ?? []) {
+      await db.query(sql, [], { idempotent: true });
     }
   }
   await writeVersion(db, prefix, table);

@@ -6,6 +6,10 @@ import { nameOf, type TableDefinition } from './table';
 /** ER_NO_SUCH_TABLE and ER_BAD_FIELD_ERROR: not there, or of another version. */
 const MISSING = [1146, 1054];
 
+function isMissing(error: unknown): boolean {
+  return MISSING.includes((error as { errno?: number }).errno ?? 0);
+}
+
 /**
  * Runs statements on one of the library's tables. Whether the table is there is found out by using
  * it: that costs nothing while it is.
@@ -37,12 +41,24 @@ export class TableAccess {
     try {
       return await statement();
     } catch (error) {
-      if (!MISSING.includes((error as { errno?: number }).errno ?? 0)) throw error;
+      if (!isMissing(error)) throw error;
       if (!this.#autoInstall) throw this.#missing(error);
-      this.#installing ??= installTables(this.db, [this.#definition], this.#prefix);
-      await this.#installing;
-      return await statement();
+      await this.#install();
     }
+    try {
+      return await statement();
+    } catch (error) {
+      throw isMissing(error) ? this.#missing(error) : error;
+    }
+  }
+
+  /** Callers who find the table missing at the same time wait for one installation. */
+  #install(): Promise<void> {
+    // Not kept: the next that finds it missing tries again, after a failure or a DROP.
+    this.#installing ??= installTables(this.db, [this.#definition], this.#prefix).finally(() => {
+      this.#installing = undefined;
+    });
+    return this.#installing;
   }
 
   #missing(cause: unknown): SchemaError {

@@ -1,12 +1,11 @@
-import { traitsOf } from '../driver/sql-text';
 import type { Result, Statement, StatementKind } from '../driver/statement';
-import { TransactionClosedError, TransactionControlError } from '../errors';
 import type { Limit } from '../limit';
 import type { OpenFrame } from '../scope/context';
 import { Lane, type Block } from '../scope/lane';
 import type { Scope } from '../scope/scope';
 import type { Slot } from '../scope/slot';
 import { TransactionHooks } from './hooks';
+import { controlRefusal, hiddenRefusal, over } from './refusals';
 import type { OpenedStream } from './row-stream';
 import { streamOpen, type RunningStream } from './running-stream';
 import { doomedBy, isCutOff } from './soundness';
@@ -102,6 +101,11 @@ export class Frame implements OpenFrame, Block {
   /** `listener` is called once if the transaction's connection is lost. Returns what takes it away. */
   onConnectionLost(listener: () => void): () => void {
     return this.#transaction.onConnectionLost(listener);
+  }
+
+  /** `listener` is called once if the transaction fails, before the server lets go of its rows where we decide it. */
+  onFailure(listener: () => void): () => void {
+    return this.#transaction.soundness.onEnd(listener);
   }
 
   /** Why nothing more is taken in; `undefined` while it is. */
@@ -319,30 +323,4 @@ export class Frame implements OpenFrame, Block {
     this.lane.rejectWaiting(() => over(this.label));
     for (const child of this.#children) child.#close();
   }
-}
-
-function over(label: string | undefined): TransactionClosedError {
-  return new TransactionClosedError(
-    `The transaction block${label === undefined ? '' : ` '${label}'`} is over; this late work of it was ` +
-      'not run. Await what a block starts. Timers, emitters and singletons that are made inside a ' +
-      'block and outlive it belong under db.withoutScope(fn).',
-  );
-}
-
-/** Refuses transaction control sent as text: BEGIN inside a transaction commits what came before. */
-export function controlRefusal(sql: string): TransactionControlError | undefined {
-  if (!traitsOf(sql).controlsTransaction) return undefined;
-  return new TransactionControlError(
-    'Transactions are begun and ended by atomic(), not by statements; this one was not sent. ' +
-      'A connection from getConnection() takes it, outside atomic().',
-  );
-}
-
-/** Refuses, inside a block, what could do the same out of our sight. */
-function hiddenRefusal(sql: string): TransactionControlError | undefined {
-  if (!traitsOf(sql).hidesControl) return undefined;
-  return new TransactionControlError(
-    'EXECUTE, compound statements, completion_type and CREATE … START TRANSACTION may end the ' +
-      'transaction of a block without anybody seeing it; this one was not sent. Run it outside atomic().',
-  );
 }

@@ -69,6 +69,11 @@ export class PooledConnection extends StatementFace {
     await this.#lease.connection.ping();
   }
 
+  /** @internal `listener` is called once if the connection is lost. Returns what takes it away. */
+  onLost(listener: (reason: Error) => void): () => void {
+    return this.#lease.connection.onLost(listener);
+  }
+
   /** As {@link RetryingPooledDatabase.atomic}, on this connection. Only its own calls take part. */
   async atomic<T>(fn: AtomicCallback<T>, options?: AtomicOptions): Promise<T> {
     this.#refuseIfReleased();

@@ -10,10 +10,10 @@ import type { Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import { currentContext } from '../scope/context';
 import type { Scope } from '../scope/scope';
-import { controlRefusal } from './frame';
 import { StatementFace } from './statement-face';
 import { underLimit } from './statement-limit';
 import { ownStream } from './own-stream';
+import { controlRefusal } from './refusals';
 import type { OpenStream } from './row-stream';
 import { frameOf, runInFrame, streamInFrame } from './transaction-block';
 import type { TransactionHost } from './transaction';
@@ -120,13 +120,8 @@ export class StatementRouter extends StatementFace {
     { limit, ...request }: AloneOptions = {},
   ): Promise<T> {
     this.#host.policy.noteCall();
-    const errand: Errand = {
-      kind: 'execute',
-      request: { statement: { sql, values }, idempotent: undefined, ...request },
-      holder: this.#alone,
-      limit,
-    };
-    const [rows] = await this.#attempt<T>(errand);
+    const checked = { statement: { sql, values }, idempotent: undefined, ...request };
+    const [rows] = await this.#begin<T>('execute', checked, undefined, limit);
     return rows;
   }
 

@@ -29,6 +29,7 @@ export class Soundness {
   /** The refused statement was of a kind that commits before it runs, as DDL does. */
   #mayHaveCommitted = false;
   #endedBehindOurBack = false;
+  readonly #listeners = new Set<() => void>();
 
   /** True while a statement can go straight to the server. */
   get certain(): boolean {
@@ -50,13 +51,28 @@ export class Soundness {
   }
 
   doom(reason: Error): void {
-    this.#doom ??= reason;
+    if (this.#doom !== undefined) return;
+    this.#doom = reason;
+    this.ends();
+  }
+
+  /** `listener` is called once the server may have let go of the transaction's rows. Returns what takes it away. */
+  onEnd(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The server is about to let go of the transaction's rows, without its changes. */
+  ends(): void {
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) listener();
   }
 
   /** A statement failed: what that says of the transaction. */
   noteFailure(error: Error, sql: string, connection: Connection): void {
     if (connection.lost !== undefined) {
-      this.#doom ??= error;
+      this.doom(error);
       return;
     }
     if (error instanceof BoomerangError) {
@@ -65,7 +81,7 @@ export class Soundness {
     }
     const { flavour } = connection;
     if (!wasAnswered(error) || classify(error, { flavour }).transaction === 'gone') {
-      this.#doom ??= error;
+      this.doom(error);
     } else {
       this.#suspect(error, sql);
     }
@@ -97,12 +113,12 @@ export class Soundness {
     if (suspicion === undefined || this.#doom !== undefined) return;
     try {
       if (!(await isOpen())) {
-        this.#doom = suspicion;
         this.#endedBehindOurBack = this.#mayHaveCommitted;
+        this.doom(suspicion);
       }
     } catch (error) {
       if (isCutOff(error)) throw error;
-      this.#doom = error as Error;
+      this.doom(error as Error);
     }
     this.#suspicion = undefined;
     this.#mayHaveCommitted = false;
@@ -114,8 +130,8 @@ export class Soundness {
       'This statement ended the transaction on the server (as DDL and LOCK TABLES do): what came ' +
         'before it is committed, or rolled back where a procedure did that. Run it outside atomic().',
     );
-    this.#doom ??= error;
     this.#endedBehindOurBack = true;
+    this.doom(error);
     return error;
   }
 }

@@ -247,6 +247,7 @@ export class Transaction {
     const lease = this.#lease;
     // A connection that its borrower gave back was rolled back on return.
     if (lease === undefined || lease.released) return;
+    this.soundness.ends();
     try {
       if (lease.connection.lost !== undefined) throw lease.connection.lost;
       await this.#inTime(limit, async () => {
