@@ -256,8 +256,9 @@ describe('sql`…`, whatever the text', () => {
         let rest = sent(fragment);
         for (const [index, mark] of marks.entries()) {
           const [before, ...after] = rest.split(String(mark));
-          expect(before!.trimEnd()).toBe((index > 0 ? pieces[index]! : pieces[0]!).trimEnd());
-          rest = after.join(String(mark)).replace(/^ (?=9|')/, '');
+          // A space may keep neighbours apart.
+          expect(before!.trim()).toBe(pieces[index]!.trim());
+          rest = after.join(String(mark));
         }
       }),
       { numRuns: 5000 },
