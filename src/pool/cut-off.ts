@@ -15,8 +15,15 @@ const GRACE = 500;
  * Stops what runs on a connection: on the server, by KILL QUERY. Resolves when both the order and
  * what was stopped are answered, so that the order can hit nobody else; where that takes too long,
  * or cannot be, when the connection is closed. Never rejects.
+ *
+ * @param grace how long that may take, in ms.
  */
-export function cutOff(entry: PoolEntry, canceller: Canceller, clock: Clock): Promise<void> {
+export function cutOff(
+  entry: PoolEntry,
+  canceller: Canceller,
+  clock: Clock,
+  grace: number = GRACE,
+): Promise<void> {
   const { connection } = entry;
   return new Promise((resolve) => {
     const close = (): void => {
@@ -24,7 +31,7 @@ export function cutOff(entry: PoolEntry, canceller: Canceller, clock: Clock): Pr
       connection.destroy(new Error('closed, because its statement could not be stopped'));
       resolve();
     };
-    const timer = clock.setDeadline(close, GRACE);
+    const timer = clock.setDeadline(close, grace);
     void canceller.kill(entry).then(async (killed) => {
       if (!killed) {
         close();

@@ -9,7 +9,7 @@ export interface LeaseHome {
   /** The holder of the lease was garbage-collected. */
   noteAbandoned(entry: PoolEntry): void;
   /** Stops what runs on the connection; resolves when it can be used again, or is closed. */
-  cutOff(entry: PoolEntry): Promise<void>;
+  cutOff(entry: PoolEntry, grace?: number): Promise<void>;
 }
 
 const DONE = Promise.resolve();
@@ -62,8 +62,8 @@ export class Lease {
   }
 
   /** Stops what runs on the connection; resolves when it can be used again, or is closed. Never rejects. */
-  cutOff(): Promise<void> {
-    return this.#home.cutOff(this.#entry);
+  cutOff(grace?: number): Promise<void> {
+    return this.#home.cutOff(this.#entry, grace);
   }
 
   /** Stopping what ran is under way: what is sent now could be hit. */

@@ -143,8 +143,8 @@ export class Pool implements LeaseHome {
   }
 
   /** Stops what runs on a connection that is out. */
-  cutOff(entry: PoolEntry): Promise<void> {
-    entry.stopping ??= cutOff(entry, this.#canceller, this.#clock).then(() => {
+  cutOff(entry: PoolEntry, grace?: number): Promise<void> {
+    entry.stopping ??= cutOff(entry, this.#canceller, this.#clock, grace).then(() => {
       entry.stopping = undefined;
     });
     return entry.stopping;

@@ -8,6 +8,8 @@ import type { Lease } from '../pool/lease';
 
 /** What is nearly through when nobody wants it any more is read to its end, for so long in ms. */
 const LAST_ROWS = 50;
+/** How long the server may take to stop the rest, in ms. */
+const PATIENCE = 5000;
 
 /** The error of a statement that would have to wait for rows that nobody may ever take. */
 export function streamOpen(): StreamOpenError {
@@ -111,7 +113,9 @@ export class RunningStream {
     if (this.#limit?.hit !== true) {
       await settledWithin(this.#home.clock, LAST_ROWS, connection.drained());
     }
-    await (connection.pending > 0 ? this.#lease.cutOff() : this.#lease.stopping);
+    // Where no limit presses there is time to keep the connection.
+    const grace = this.#limit?.hit === true ? undefined : PATIENCE;
+    await (connection.pending > 0 ? this.#lease.cutOff(grace) : this.#lease.stopping);
   }
 
   #finish(error: Error | undefined): Promise<void> {
