@@ -38,7 +38,7 @@ export interface DatabaseParts {
   readonly statements: StatementRouter;
 }
 
-/** What a database is made of, for the library's own modules above it. */
+/** @internal What a database is made of, for the library's own modules above it. */
 export let partsOf: (db: PooledDatabase) => DatabaseParts;
 
 const END_DEADLINE = 10_000;

@@ -24,7 +24,7 @@ import {
   type ResolvedLockOptions,
 } from './lock-options';
 import { LockSweeper } from './lock-sweeper';
-import { LockTable, type Claim } from './lock-table';
+import { LockTable } from './lock-table';
 import { Renewal } from './renewal';
 import { Heir, Succession } from './succession';
 import { WaitLine } from './wait-line';
@@ -52,11 +52,11 @@ const PAGE = 200;
  * `ttl`. Each acquisition bears a token that only grows: guard what you write by `assertHeld()` or
  * `fence()`, because no lock can stop a process that was paused and does not know it.
  */
-export class DistributedLocks implements LeaseKeeper {
-  /** @internal */
-  readonly clock: Clock;
+export class DistributedLocks {
   /** @internal */
   readonly logger: Logger;
+  readonly #clock: Clock;
+  readonly #keeper: LeaseKeeper;
   readonly #db: RetryingPooledDatabase;
   readonly #table: LockTable;
   readonly #renewal: Renewal;
@@ -74,7 +74,7 @@ export class DistributedLocks implements LeaseKeeper {
     const { prefix, ...resolved } = resolveLocksOptions(options);
     const { clock, logger } = partsOf(db).host;
     this.#db = db;
-    this.clock = clock;
+    this.#clock = clock;
     this.logger = logger;
     this.#table = new LockTable(db, prefix, resolved.autoInstall);
     this.#renewal = new Renewal(this.#table, clock, logger);
@@ -82,6 +82,15 @@ export class DistributedLocks implements LeaseKeeper {
     this.#sweeper = new LockSweeper(this.#table, clock, logger, resolved.idleAfter);
     this.#defaults = resolved;
     this.#contest = new Contest(this.#table, clock, resolved.pollInterval);
+    this.#keeper = {
+      clock,
+      openFrame: () => this.#openFrame(),
+      assertHeld: (claim, ttl) => this.#table.assertHeld(claim, ttl),
+      renew: (lease, ttl) => this.#renewal.now(lease, ttl),
+      hurry: (lease) => this.#renewal.hurry(lease),
+      release: (lease) => this.#release(lease),
+      lost: (lease) => this.#lost(lease),
+    };
   }
 
   /** Takes the lock if it is free, without waiting; `null` where somebody has it. */
@@ -107,14 +116,14 @@ export class DistributedLocks implements LeaseKeeper {
     await this.#prepare();
     const { wait, signal } = resolved;
     signal?.throwIfAborted();
-    const deadline = this.clock.now() + wait;
+    const deadline = this.#clock.now() + wait;
     if (!(await this.#line.enter(name, wait, signal))) throw timedOut(wait);
     try {
       for (;;) {
         const isMine = this.#mine(name) !== undefined;
         const lease = isMine ? undefined : await this.#contend(name, bytes, resolved);
         if (lease !== undefined) return lease;
-        const left = deadline - this.clock.now();
+        const left = deadline - this.#clock.now();
         if (left <= 0) throw timedOut(wait);
         const handed = await this.#wait(name, bytes, left, resolved);
         if (handed !== undefined) return handed;
@@ -195,32 +204,16 @@ export class DistributedLocks implements LeaseKeeper {
     await this.close();
   }
 
-  /** @internal */
-  openFrame(): Frame | undefined {
+  /** The frame the caller stands in, if one is open. */
+  #openFrame(): Frame | undefined {
     const frame = currentFrame(partsOf(this.#db).pool);
     return frame?.isOver === false ? frame : undefined;
   }
 
-  /** @internal */
-  assertHeld(claim: Claim, ttl: number): Promise<boolean> {
-    return this.#table.assertHeld(claim, ttl);
-  }
-
-  /** @internal */
-  renew(lease: LockLease, ttl: number): Promise<boolean> {
-    return this.#renewal.now(lease, ttl);
-  }
-
-  /** @internal */
-  hurry(lease: LockLease): void {
-    this.#renewal.hurry(lease);
-  }
-
-  /** @internal */
-  async release(lease: LockLease): Promise<void> {
+  async #release(lease: LockLease): Promise<void> {
     this.#renewal.remove(lease);
     // Past its end there is nothing to give back.
-    const within = Math.max(SLACK, lease.deadline - this.clock.now());
+    const within = Math.max(SLACK, lease.deadline - this.#clock.now());
     try {
       const heir = this.#closed ? undefined : this.#succession.next(lease.name);
       if (heir === undefined) await this.#table.release(lease.claim, within);
@@ -236,8 +229,7 @@ export class DistributedLocks implements LeaseKeeper {
     if (won !== undefined && !heir.accept(won)) await this.#table.release(won.claim, within);
   }
 
-  /** @internal */
-  lost(lease: LockLease): void {
+  #lost(lease: LockLease): void {
     this.#renewal.remove(lease);
     this.#forget(lease);
   }
@@ -255,7 +247,7 @@ export class DistributedLocks implements LeaseKeeper {
 
   async #prepare(): Promise<void> {
     this.#refuseIfClosed();
-    if (this.openFrame() !== undefined) {
+    if (this.#openFrame() !== undefined) {
       throw new TransactionOpenError(
         'A lock inside a transaction could wait for the row that the transaction has locked: acquire it ' +
           'before db.atomic(), and guard what is written with lease.assertHeld().',
@@ -312,7 +304,7 @@ export class DistributedLocks implements LeaseKeeper {
       await this.#table.release(claim, ttl).catch(() => {});
       this.#refuseIfClosed();
     }
-    const lease = new LockLease(this, name, claim, ttl, sentAt);
+    const lease = new LockLease(this.#keeper, name, claim, ttl, sentAt);
     this.#held.set(name, lease);
     this.#renewal.add(lease);
     this.#sweeper.ride();
