@@ -179,7 +179,7 @@ export class DistributedLocks {
 
   /**
    * Takes the lock away from whoever has it: false where nobody has. The holder learns of it with its
-   * next renewal, a third of its `ttl` at most; `assertHeld()` and `fence()` refuse it at once.
+   * next renewal, a third of its `ttl` at most; `assertHeld()` refuses it at once.
    */
   forceRelease(name: string): Promise<boolean> {
     return this.#table.forceRelease(lockName(name));
