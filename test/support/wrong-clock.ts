@@ -41,7 +41,8 @@ async function libfaketime(): Promise<string | undefined> {
     );
     const triplet = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch;
     const file = join(unpacked.root, `usr/lib/${triplet}-linux-gnu/faketime/libfaketimeMT.so.1`);
-    return existsSync(file) ? file : undefined;
+    // LD_PRELOAD takes a space or a colon for the end of a name.
+    return existsSync(file) && !/[\s:]/.test(file) ? file : undefined;
   } catch {
     return undefined;
   }
