@@ -8,6 +8,7 @@ import {
 import {
   applyDecorator,
   isDecoration,
+  isThenable,
   type AnyMethod,
   type PromiseMethod,
   type PromiseMethodDecorator,
@@ -25,10 +26,6 @@ export interface AtomicMethodOptions extends AtomicOptions {
 
 function isAtomic(value: unknown): value is Atomic {
   return typeof (value as Atomic | null | undefined)?.atomic === 'function';
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
 const ASYNC_GENERATOR: unknown = Object.getPrototypeOf(async function* () {});

@@ -106,3 +106,7 @@ function isStandardContext(value: unknown): value is StandardContext {
 export function isDecoration(args: readonly unknown[]): boolean {
   return args.length > 1;
 }
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}

@@ -11,6 +11,7 @@ import { ScopedIteration } from '../scope/iteration';
 import {
   applyDecorator,
   isDecoration,
+  isThenable,
   type AnyMethod,
   type AsyncMethod,
   type AsyncMethodDecorator,
@@ -19,10 +20,6 @@ import {
 import { checkReleaseOptions, repeated, type ReleaseOptions } from './release-options';
 
 const MARK = Symbol.for('mysql-boomerang/releases-connection');
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
-}
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   const candidate = value as AsyncIterable<unknown> | null | undefined;

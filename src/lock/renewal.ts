@@ -33,14 +33,6 @@ export class Renewal {
     this.#logger = logger;
   }
 
-  get leases(): Iterable<LockLease> {
-    return this.#due.keys();
-  }
-
-  get size(): number {
-    return this.#due.size;
-  }
-
   add(lease: LockLease): void {
     this.#due.set(lease, this.#clock.now() + lease.ttl * RENEW_AT);
     this.#schedule(lease);

@@ -35,10 +35,6 @@ export class WaitLine {
     return size;
   }
 
-  isContended(name: string): boolean {
-    return this.#lines.has(name);
-  }
-
   /**
    * Resolves to true when it is the caller's turn to contend for the name, to false when `within` ms
    * have passed. The contender calls {@link leave} when it is done.

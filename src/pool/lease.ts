@@ -14,6 +14,13 @@ export interface LeaseHome {
 
 const DONE = Promise.resolve();
 
+/** The error of any use after the release. */
+export function releasedError(): LeaseReleasedError {
+  return new LeaseReleasedError(
+    'This connection was released; take another one with getConnection()',
+  );
+}
+
 /**
  * The exclusive use of a connection from acquire to release. One object per checkout: a stale
  * holder can neither use nor release what somebody else has by now.
@@ -39,11 +46,7 @@ export class Lease {
 
   run<T>(kind: StatementKind, statement: Statement): Promise<Result<T>> {
     if (this.#returned !== undefined) {
-      return Promise.reject(
-        new LeaseReleasedError(
-          'This connection was released; take another one with getConnection()',
-        ),
-      );
+      return Promise.reject(releasedError());
     }
     return this.#entry.connection.run(kind, statement);
   }

@@ -50,7 +50,14 @@ export interface AtomicOptions extends ScopeOptions {
 }
 
 const FLAGS = ['savepoint', 'durable', 'requiresNew', 'readOnly'] as const;
-const KNOWN = [...SCOPE_OPTIONS, ...FLAGS, 'isolationLevel', 'retries', 'verify'];
+/** The names of all of them. */
+export const ATOMIC_OPTIONS: readonly string[] = [
+  ...SCOPE_OPTIONS,
+  ...FLAGS,
+  'isolationLevel',
+  'retries',
+  'verify',
+];
 
 function refuse(name: string, rule: string, value: unknown): never {
   throw new InvalidArgumentError(name, `must be ${rule}, got ${describe(value)}`);
@@ -59,7 +66,7 @@ function refuse(name: string, rule: string, value: unknown): never {
 /** @throws {InvalidArgumentError} naming the option and the rule. */
 export function checkAtomicOptions(
   options: unknown,
-  known: readonly string[] = KNOWN,
+  known: readonly string[] = ATOMIC_OPTIONS,
 ): asserts options is AtomicOptions {
   checkScopeOptions(options, known);
   const given = options as Record<string, unknown>;
@@ -82,8 +89,6 @@ export function checkAtomicOptions(
     throw new InvalidArgumentError('savepoint', 'and requiresNew exclude each other');
   }
 }
-
-export const ATOMIC_OPTIONS: readonly string[] = KNOWN;
 
 export function modeOf({ isolationLevel, readOnly }: AtomicOptions): TransactionMode {
   return { isolationLevel, readOnly };

@@ -3,7 +3,7 @@ import type { StatementRequest } from '../driver/statement-arguments';
 import { LeaseReleasedError } from '../errors';
 import { runWithin } from '../pool/cut-off';
 import type { Limit } from '../limit';
-import type { Lease } from '../pool/lease';
+import { releasedError, type Lease } from '../pool/lease';
 import type { Pool } from '../pool/pool';
 import type { Lane } from '../scope/lane';
 import { Slot } from '../scope/slot';
@@ -183,10 +183,4 @@ export class PooledConnection extends StatementFace {
     if (this.#released === undefined) return;
     throw releasedError();
   }
-}
-
-function releasedError(): LeaseReleasedError {
-  return new LeaseReleasedError(
-    'This connection was released; take another one with getConnection()',
-  );
 }
