@@ -17,7 +17,7 @@ const WIDEST = 16;
 
 /** Bounds of the delay after a failed connect, in ms; delays are random below the bound (full jitter). */
 const FIRST_DELAY = 50;
-const LONGEST_DELAY = 1000;
+export const LONGEST_DELAY = 1000;
 
 /** After so long of success, in ms, the delays begin anew. */
 const QUIET = 1000;

@@ -5,7 +5,7 @@ import { normalizeSql } from '../driver/sql-text';
 import { errorFields, type Logger } from '../logger';
 import type { PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
-import { Connector } from './connector';
+import { Connector, LONGEST_DELAY } from './connector';
 import { PoolEntry } from './entry';
 import { Housekeeper } from './housekeeper';
 import { lifespanOf } from './lifespan';
@@ -107,7 +107,8 @@ export class Stock {
   /** The last connect failure, until a connect succeeds or it is too old to have to do with anything. */
   get lastFailure(): unknown {
     const { acquireTimeout } = this.#options;
-    const memory = acquireTimeout > 0 ? acquireTimeout : FAILURE_MEMORY;
+    // As long as anybody may have been waiting since, with the longest pause before the next connect.
+    const memory = (acquireTimeout > 0 ? acquireTimeout : FAILURE_MEMORY) + LONGEST_DELAY;
     return this.#clock.now() - this.#lastFailureAt <= memory ? this.#lastFailure : undefined;
   }
 

@@ -100,6 +100,20 @@ describe('the deadline of an acquire', () => {
     expect(error.message).toMatch(/\(total=0, .*No connection could be opened: see the cause/);
   });
 
+  it('bears it also where the pause after it outlasts acquireTimeout', async () => {
+    jest.spyOn(Math, 'random').mockReturnValue(1);
+    const db = new FakeDatabase({ acquireTimeout: 20 });
+    const last = codeError('ECONNREFUSED');
+    db.driver.everyConnect = () => Promise.reject(last);
+    const early = rejection(db.pool.acquire());
+    await db.clock.advance(20);
+    await early;
+    const late = rejection(db.pool.acquire());
+    await db.clock.advance(20);
+    jest.restoreAllMocks();
+    expect((await late).cause).toBe(last);
+  });
+
   it('bears no cause once a connect has succeeded since', async () => {
     const db = new FakeDatabase({ connectionLimit: 1, acquireTimeout: 5000 });
     db.driver.nextConnects(() => Promise.reject(codeError('ECONNREFUSED')));
