@@ -228,6 +228,22 @@ export class LockLostError extends BoomerangError {
   static override readonly code: string = 'ERR_LOCK_LOST';
 }
 
+/** A command met a key that holds another kind of value. Nothing was changed. */
+export class WrongTypeError extends BoomerangError {
+  static override readonly code: string = 'ERR_WRONG_TYPE';
+}
+
+/** The function that makes a cache's value did not settle within its time limit. */
+export class FactoryTimeoutError extends BoomerangError {
+  static override readonly code: string = 'ERR_FACTORY_TIMEOUT';
+  override readonly retryable = true;
+}
+
+/** A message is no longer this consumer's: its claim ran out, and somebody else may have it. */
+export class ClaimLostError extends BoomerangError {
+  static override readonly code: string = 'ERR_CLAIM_LOST';
+}
+
 /** Transaction control sent as text where `atomic` is in charge. It was not sent. */
 export class TransactionControlError extends BoomerangError {
   static override readonly code: string = 'ERR_TRANSACTION_CONTROL';

@@ -18,6 +18,7 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {
   AsyncMethod,
@@ -61,8 +62,10 @@ export type {
 export type { Bounds } from './limit';
 export {
   BoomerangError,
+  ClaimLostError,
   CommitInDoubtError,
   ConfigurationError,
+  FactoryTimeoutError,
   FrameMismatchError,
   ImplicitCommitError,
   InvalidArgumentError,
@@ -83,6 +86,7 @@ export {
   TransactionTimeoutError,
   TurnTimeoutError,
   UnsafeTopologyError,
+  WrongTypeError,
   type Outcome,
   type PoolNumbers,
 } from './errors';

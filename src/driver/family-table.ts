@@ -222,6 +222,34 @@ export const FAMILY_TABLE: readonly FamilyRow[] = [
     advice: 'Stop what was done under the lock, and acquire it again before you begin anew.',
   },
   {
+    ...WRONG_CALL,
+    code: 'ERR_WRONG_TYPE',
+    name: 'wrong type',
+    says: 'The key holds another kind of value than the command works on, and nothing was changed.',
+    advice: 'Use the commands of the kind that the key holds, or delete it first.',
+  },
+  {
+    code: 'ERR_FACTORY_TIMEOUT',
+    name: 'factory timeout',
+    says: "The function that makes a cache's value did not settle in time.",
+    connection: 'none',
+    statement: 'safe',
+    transaction: 'restart',
+    advice:
+      'Try again later, or raise hardTimeout; what the function returns in the end is not kept.',
+  },
+  {
+    code: 'ERR_CLAIM_LOST',
+    name: 'claim lost',
+    says: "A message is no longer this consumer's, and somebody else may have it by now.",
+    connection: 'none',
+    statement: 'never',
+    transaction: 'never',
+    advice:
+      'Let the error leave atomic(), so that what was done for the message is rolled back; raise ' +
+      'visibilityTimeout, or call extend() where the work takes long.',
+  },
+  {
     code: 'ERR_STREAM_OPEN',
     name: 'stream open',
     says: 'A stream of this transaction is still being read, so the statement was not sent.',

@@ -9,8 +9,8 @@ import {
 import type { Logger } from '../logger';
 import { partsOf } from '../pooled-database';
 import { currentContext } from '../scope/context';
-import { currentFrame } from '../transaction/transaction-block';
-import type { Frame } from '../transaction/frame';
+import { openFrame } from '../schema/standing';
+import { Sweeper } from '../schema/sweeper';
 import { Contest, type Won } from './contest';
 import { holderOf, type LockHolder } from './lock-holder';
 import { LockLease, type LeaseKeeper } from './lock-lease';
@@ -23,7 +23,7 @@ import {
   type LockOptions,
   type ResolvedLockOptions,
 } from './lock-options';
-import { LockSweeper } from './lock-sweeper';
+import { forgetIdle } from './lock-sweeper';
 import { LockTable } from './lock-table';
 import { Renewal } from './renewal';
 import { Heir, Succession } from './succession';
@@ -40,6 +40,9 @@ export interface LockStats {
 
 /** After the end of a lock that this process holds it is looked again, so much later in ms. */
 const SLACK = 250;
+
+/** How often idle names are looked for at most, in ms. */
+const SWEEP_EVERY = 60_000;
 
 /** Holders read at a time. */
 const PAGE = 200;
@@ -62,7 +65,7 @@ export class DistributedLocks {
   readonly #renewal: Renewal;
   readonly #line: WaitLine;
   readonly #succession = new Succession();
-  readonly #sweeper: LockSweeper;
+  readonly #sweeper: Sweeper;
   readonly #defaults: { readonly ttl: number; readonly wait: number };
   readonly #contest: Contest;
   /** What this process holds, by name. */
@@ -79,12 +82,18 @@ export class DistributedLocks {
     this.#table = new LockTable(db, prefix, resolved.autoInstall);
     this.#renewal = new Renewal(this.#table, clock, logger);
     this.#line = new WaitLine(clock);
-    this.#sweeper = new LockSweeper(this.#table, clock, logger, resolved.idleAfter);
+    this.#sweeper = new Sweeper({
+      clock,
+      logger,
+      what: 'idle locks',
+      every: resolved.idleAfter === 0 ? 0 : SWEEP_EVERY,
+      batch: forgetIdle(this.#table, resolved.idleAfter),
+    });
     this.#defaults = resolved;
     this.#contest = new Contest(this.#table, clock, resolved.pollInterval);
     this.#keeper = {
       clock,
-      openFrame: () => this.#openFrame(),
+      openFrame: () => openFrame(db),
       assertHeld: (claim, ttl) => this.#table.assertHeld(claim, ttl),
       renew: (lease, ttl) => this.#renewal.now(lease, ttl),
       hurry: (lease) => this.#renewal.hurry(lease),
@@ -193,21 +202,14 @@ export class DistributedLocks {
   /** Gives back all locks that are held here, and takes no more. Those who wait are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#sweeper.stop();
     for (const name of [...this.#held.keys()]) this.#line.tell(name);
     const releases = [...this.#held.values()].map((lease) => lease.release());
-    await Promise.allSettled([...releases, this.#renewal.settled()]);
+    await Promise.allSettled([...releases, this.#renewal.settled(), this.#sweeper.stop()]);
     this.#renewal.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** The frame the caller stands in, if one is open. */
-  #openFrame(): Frame | undefined {
-    const frame = currentFrame(partsOf(this.#db).pool);
-    return frame?.isOver === false ? frame : undefined;
   }
 
   async #release(lease: LockLease): Promise<void> {
@@ -247,7 +249,7 @@ export class DistributedLocks {
 
   async #prepare(): Promise<void> {
     this.#refuseIfClosed();
-    if (this.#openFrame() !== undefined) {
+    if (openFrame(this.#db) !== undefined) {
       throw new TransactionOpenError(
         'A lock inside a transaction could wait for the row that the transaction has locked: acquire it ' +
           'before db.atomic(), and guard what is written with lease.assertHeld().',

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, describeType } from '../errors';
+import { toBytes } from '../values/bytes';
 
 const LONGEST = 255;
 
@@ -7,10 +8,5 @@ export function lockName(name: unknown): Buffer {
   if (typeof name !== 'string') {
     throw new InvalidArgumentError('name', `must be a string, got ${describeType(name)}`);
   }
-  const bytes = Buffer.from(name);
-  if (bytes.length > 0 && bytes.length <= LONGEST && bytes.toString() === name) return bytes;
-  throw new InvalidArgumentError(
-    'name',
-    `must be 1 to ${LONGEST} bytes of valid UTF-8, got ${bytes.length} bytes`,
-  );
+  return toBytes('name', name, { least: 1, longest: LONGEST });
 }

@@ -90,10 +90,10 @@ export class LockTable {
   readonly #known = new Set<string>();
 
   constructor(db: RetryingPooledDatabase, prefix: string, autoInstall: boolean) {
-    this.#access = new TableAccess(db, lockTable, prefix, autoInstall);
+    this.#access = new TableAccess(db, [lockTable], prefix, autoInstall);
     this.#db = db;
     this.#parts = partsOf(db);
-    this.#table = this.#access.table;
+    this.#table = this.#access.name(lockTable);
     this.#sql = statementsOn(this.#table);
   }
 

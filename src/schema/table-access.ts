@@ -11,32 +11,34 @@ function isMissing(error: unknown): boolean {
 }
 
 /**
- * Runs statements on one of the library's tables. Whether the table is there is found out by using
- * it: that costs nothing while it is.
+ * Runs statements on tables of the library's that belong together. Whether they are there is found
+ * out by using them: that costs nothing while they are.
  */
 export class TableAccess {
   readonly db: RetryingPooledDatabase;
-  /** As it stands in SQL. */
-  readonly table: string;
-  readonly #definition: TableDefinition;
+  readonly #definitions: readonly TableDefinition[];
   readonly #prefix: string;
   readonly #autoInstall: boolean;
   #installing: Promise<void> | undefined;
 
   constructor(
     db: RetryingPooledDatabase,
-    definition: TableDefinition,
+    definitions: readonly TableDefinition[],
     prefix: string,
     autoInstall: boolean,
   ) {
     this.db = db;
-    this.table = nameOf(definition, prefix);
-    this.#definition = definition;
+    this.#definitions = definitions;
     this.#prefix = prefix;
     this.#autoInstall = autoInstall;
   }
 
-  /** @throws {SchemaError} where the table is missing and `autoInstall` is off. */
+  /** The table's name as it stands in SQL. */
+  name(definition: TableDefinition): string {
+    return nameOf(definition, this.#prefix);
+  }
+
+  /** @throws {SchemaError} where a table is missing and `autoInstall` is off. */
   async run<T>(statement: () => Promise<T>): Promise<T> {
     try {
       return await statement();
@@ -52,19 +54,22 @@ export class TableAccess {
     }
   }
 
-  /** Callers who find the table missing at the same time wait for one installation. */
+  /** Callers who find a table missing at the same time wait for one installation. */
   #install(): Promise<void> {
     // Not kept: the next that finds it missing tries again, after a failure or a DROP.
-    this.#installing ??= installTables(this.db, [this.#definition], this.#prefix).finally(() => {
+    this.#installing ??= installTables(this.db, this.#definitions, this.#prefix).finally(() => {
       this.#installing = undefined;
     });
     return this.#installing;
   }
 
   #missing(cause: unknown): SchemaError {
+    const tables = this.#definitions.map((definition) => this.name(definition));
+    const names =
+      tables.length === 1 ? `The table ${tables[0]} is` : `One of ${tables.join(', ')} is`;
     return new SchemaError(
-      `The table ${this.table} is missing or of another version: run install(db, { prefix }) once, ` +
-        'the statements of installSql() in a migration, or say autoInstall: true.',
+      `${names} missing or of another version: run install(db, { prefix }) once, the ` +
+        'statements of installSql() in a migration, or say autoInstall: true.',
       { cause },
     );
   }

@@ -7,9 +7,8 @@ import {
   type DistributedLocksOptions,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { LockSweeper } from '../../src/lock/lock-sweeper';
+import { forgetIdle } from '../../src/lock/lock-sweeper';
 import { LockTable } from '../../src/lock/lock-table';
-import { partsOf } from '../../src/pooled-database';
 import { startProxy } from '../support/fault-proxy';
 import { LockBench } from '../support/lock-bench';
 import { longForm } from '../support/long-form';
@@ -206,11 +205,10 @@ onEachServer((bench) => {
       `INSERT INTO ${table} (name, token, acquired_at, expires_at) VALUES ` +
         "('a', 1, '2020-01-01', '2020-01-01'), ('z', 1, '2020-01-01', '2020-01-01')",
     );
-    const { clock, logger } = partsOf(db).host;
-    const sweeper = new LockSweeper(new LockTable(db, 'boomerang_', false), clock, logger, 1000);
+    const forget = forgetIdle(new LockTable(db, 'boomerang_', false), 1000);
     await db.atomic(async () => {
       await lease.assertHeld();
-      expect(await sweeper.sweep()).toBe(2);
+      expect(await forget()).toEqual({ removed: 2, more: false });
     });
     expect(await bench.sql(`SELECT CAST(name AS CHAR) AS name FROM ${table}`)).toEqual([
       { name: 'held' },
@@ -254,11 +252,8 @@ onEachServer((bench) => {
   it('SessionLock: the signal fires when its session is killed, and another has it', async () => {
     const lease = await new SessionLock(db, 'a').acquire();
     const lost = new Promise((resolve) => lease?.signal.addEventListener('abort', resolve));
-    const [row] = await bench.sql(
-      'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND ID <> CONNECTION_ID()',
-      [bench.schema],
-    );
-    await bench.sql(`KILL ${Number(row?.['id'])}`);
+    const [id] = await bench.sessions();
+    await bench.sql(`KILL ${id}`);
     await lost;
     expect(lease?.signal.reason).toBeInstanceOf(LockLostError);
     const next = await new SessionLock(bench.open(), 'a').acquire({ wait: Infinity });

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TurnTimeoutError, connectionScope, type RetryingPooledDatabase } from '../../src/index';
+import { running } from '../support/running';
 import { onEachServer, session } from '../support/servers';
 import { deferred, failure } from '../support/until';
 
@@ -106,11 +107,7 @@ onEachServer((bench) => {
       );
       expect(error.message).toBe('early');
       expect(db.stats()).toMatchObject({ active: 0, idle: 1 });
-      const [running] = await bench.sql(
-        "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE DB = ? AND COMMAND = 'Query'",
-        [bench.schema],
-      );
-      expect(Number(running?.['n'])).toBe(0);
+      expect(await running(bench, 'SLEEP')).toBe(0);
     });
 
     it('waiting behind a nested block ends with TurnTimeoutError that names the block', async () => {

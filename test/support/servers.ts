@@ -34,6 +34,19 @@ export function testServers(): readonly TestServer[] {
   return JSON.parse(servers) as TestServer[];
 }
 
+/*
+ * MySQL's information_schema.PROCESSLIST fails as a whole where any session, of a stranger too, runs a
+ * statement with bytes that are no text.
+ */
+const PROCESSES = {
+  mariadb:
+    'SELECT ID AS id, CAST(INFO AS BINARY) AS statement FROM information_schema.PROCESSLIST ' +
+    'WHERE DB = ? AND ID <> CONNECTION_ID()',
+  mysql:
+    'SELECT PROCESSLIST_ID AS id, CAST(PROCESSLIST_INFO AS BINARY) AS statement ' +
+    'FROM performance_schema.threads WHERE PROCESSLIST_DB = ? AND PROCESSLIST_ID <> CONNECTION_ID()',
+};
+
 /** A database of its own on a server, and what a test needs around it. */
 export class Workbench {
   readonly server: TestServer;
@@ -75,13 +88,18 @@ export class Workbench {
     return rows as Row[];
   }
 
-  /** The sessions that this workbench's pools have on the server. */
+  /** The sessions that this workbench's pools have on the server, and what each of them runs. */
+  async processes(): Promise<{ id: number; statement: string | undefined }[]> {
+    const rows = await this.sql(PROCESSES[this.server.flavour], [this.schema]);
+    return rows.map(({ id, statement }) => ({
+      id: Number(id),
+      // As bytes: bound values may stand in it that are no text.
+      statement: (statement as Buffer | null)?.toString('latin1'),
+    }));
+  }
+
   async sessions(): Promise<number[]> {
-    const rows = await this.sql(
-      'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND ID <> CONNECTION_ID()',
-      [this.schema],
-    );
-    return rows.map(({ id }) => Number(id));
+    return (await this.processes()).map(({ id }) => id);
   }
 
   /** A new connection beside the pool, where the server was away. */
