@@ -10,6 +10,7 @@ import type { Logger } from '../logger';
 import { partsOf } from '../pooled-database';
 import { currentContext } from '../scope/context';
 import { openFrame } from '../schema/standing';
+import { checkWritable } from '../schema/topology';
 import { Sweeper } from '../schema/sweeper';
 import { Contest, type Won } from './contest';
 import { holderOf, type LockHolder } from './lock-holder';
@@ -117,6 +118,7 @@ export class DistributedLocks {
    *
    * @throws {LockAcquireTimeoutError} where it was not to be had in time.
    * @throws {TransactionOpenError} inside a transaction, which could wait for itself.
+   * @throws {UnsafeTopologyError} on a read-only server: nobody else would see the lock.
    * @throws the signal's reason, where it was aborted.
    */
   async acquire(name: string, options: AcquireLockOptions = {}): Promise<LockLease> {
@@ -257,6 +259,7 @@ export class DistributedLocks {
     }
     // Whoever waits holds no connection.
     if (currentContext()?.scope !== undefined) await this.#db.manualClose();
+    await checkWritable(this.#db, 'A lock');
   }
 
   #refuseIfClosed(): void {

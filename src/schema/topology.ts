@@ -1,4 +1,5 @@
 import type { RetryingPooledDatabase } from '../database';
+import { UnsafeTopologyError } from '../errors';
 import { partsOf } from '../pooled-database';
 
 /** What kind of server, or cluster, stands behind a database. */
@@ -13,10 +14,17 @@ export interface Topology {
 
 const NAMES = ['version', 'wsrep_on', 'group_replication_group_name', 'read_only'];
 
+/** How long the server has to answer, in ms. */
+const ANSWER = 5000;
+
 /** Asked once for each generation of a pool's connections: a failover may lead elsewhere. */
 const known = new WeakMap<object, { readonly generation: number; found: Promise<Topology> }>();
 
-/** @throws the driver's error, where the server cannot be asked. */
+/**
+ * Only a server that takes writes is remembered: one that does not may be about to.
+ *
+ * @throws the driver's error, where the server cannot be asked.
+ */
 export function topologyOf(db: RetryingPooledDatabase): Promise<Topology> {
   const { pool } = partsOf(db);
   const { generation } = pool;
@@ -24,7 +32,8 @@ export function topologyOf(db: RetryingPooledDatabase): Promise<Topology> {
   if (last?.generation === generation) return last.found;
   const found = db.withoutScope(() => ask(db));
   known.set(pool, { generation, found });
-  found.catch(() => known.delete(pool));
+  const forget = (): boolean => known.delete(pool);
+  found.then(({ readOnly }) => readOnly && forget(), forget);
   return found;
 }
 
@@ -33,7 +42,7 @@ async function ask(db: RetryingPooledDatabase): Promise<Topology> {
   const [rows] = await db.query<{ Variable_name: string; Value: string }[]>(
     `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${list})`,
     [],
-    { idempotent: true },
+    { idempotent: true, timeout: ANSWER },
   );
   const values = new Map(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
   const isOn = (name: string): boolean => ['ON', '1'].includes(values.get(name) ?? '');
@@ -41,6 +50,22 @@ async function ask(db: RetryingPooledDatabase): Promise<Topology> {
     version: values.get('version') ?? '',
     galera: isOn('wsrep_on'),
     groupReplication: (values.get('group_replication_group_name') ?? '') !== '',
-    readOnly: isOn('read_only'),
+    // MariaDB 12 has further words for degrees of it.
+    readOnly: !['', 'OFF', '0'].includes(values.get('read_only') ?? ''),
   };
+}
+
+/**
+ * Makes sure that what is written here is seen by all who look at the primary: whoever may do
+ * everything may also write to a replica.
+ *
+ * @throws {UnsafeTopologyError} where the server is read-only; the next call connects anew.
+ */
+export async function checkWritable(db: RetryingPooledDatabase, what: string): Promise<void> {
+  if (!(await topologyOf(db)).readOnly) return;
+  db.evictAll();
+  throw new UnsafeTopologyError(
+    `This server is read-only: a replica, or a primary that is being taken out of service. ${what} ` +
+      'on it would be unknown to the primary. Connect to the primary.',
+  );
 }
