@@ -66,6 +66,16 @@ export class Lane {
     });
   }
 
+  /**
+   * Takes the turn for one statement if nothing has it; false where something has. Costs no promise,
+   * and the caller calls {@link leave}.
+   */
+  take(): boolean {
+    if (this.#holder !== undefined) return false;
+    this.#holder = true;
+    return true;
+  }
+
   /** Resolves when `block` has the lane; it keeps it until {@link leave}. */
   enter(block: Block, limit?: Limit): Promise<void> | undefined {
     if (this.#holder === undefined) {

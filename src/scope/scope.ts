@@ -16,7 +16,8 @@ export class Scope {
   readonly #limit: Limit | undefined;
   #parent: Scope | undefined;
   #open = true;
-  #slots: Map<Pool, Slot> | undefined;
+  /** One for each database; seldom more than one. */
+  #slots: Slot[] | undefined;
 
   /** @param limit its own, inside the one around it; that one where it has none of its own. */
   constructor(within: Scope | undefined, label: string | undefined, limit?: Limit) {
@@ -46,24 +47,27 @@ export class Scope {
 
   /** This scope's share of a database, if any statement has used it. Ask the {@link root}. */
   slotOf(pool: Pool): Slot | undefined {
-    return this.#slots?.get(pool);
+    return this.#slots?.find((slot) => slot.pool === pool);
   }
 
   /** The same, made if there is none. */
   slotFor(pool: Pool, clock: Clock): Slot {
-    this.#slots ??= new Map();
-    let slot = this.#slots.get(pool);
-    if (slot === undefined) {
-      slot = new Slot(pool, clock, this);
-      this.#slots.set(pool, slot);
-    }
+    const found = this.slotOf(pool);
+    if (found !== undefined) return found;
+    const slot = new Slot(pool, clock, this);
+    this.#add(slot);
     return slot;
   }
 
   /** Takes over a slot that a transaction of this scope still uses. */
   adopt(slot: Slot): void {
-    this.#slots ??= new Map();
-    this.#slots.set(slot.pool, slot);
+    this.#slots = this.#slots?.filter(({ pool }) => pool !== slot.pool);
+    this.#add(slot);
+  }
+
+  #add(slot: Slot): void {
+    if (this.#slots === undefined) this.#slots = [slot];
+    else this.#slots.push(slot);
   }
 
   /**
@@ -75,7 +79,7 @@ export class Scope {
       this.#close();
       return undefined;
     }
-    return this.#busySlots().length === 0 ? this.#handBack() : this.#drain();
+    return this.#slots.some(isBusy) ? this.#drain() : this.#handBack();
   }
 
   /**
@@ -84,7 +88,7 @@ export class Scope {
    */
   abandon(): void {
     if (this.root() === this) {
-      for (const slot of this.#slots?.values() ?? []) if (slot.lane.free) slot.reclaim();
+      for (const slot of this.#slots ?? []) if (slot.lane.free) slot.reclaim();
     }
     void this.leave();
   }
@@ -94,20 +98,17 @@ export class Scope {
    * keep its scope open for ever. What it issues after the second look is late work.
    */
   async #drain(): Promise<void> {
-    await Promise.all(this.#busySlots().map(({ lane }) => lane.passed()));
+    const busy = this.#slots?.filter(isBusy) ?? [];
+    await Promise.all(busy.map(({ lane }) => lane.passed()));
     await this.#handBack();
-  }
-
-  #busySlots(): Slot[] {
-    return [...(this.#slots?.values() ?? [])].filter(
-      ({ lane }) => !lane.free && lane.block === undefined,
-    );
   }
 
   /** Closes the scope, then gives back each lease once what was issued before has run. */
   #handBack(): Promise<void> | undefined {
-    const slots = [...(this.#slots?.values() ?? [])];
+    const slots = this.#slots ?? [];
     this.#close();
+    const [only] = slots;
+    if (slots.length === 1 && only !== undefined) return settle(only);
     const returns = slots.map((slot) => settle(slot)).filter((returned) => returned !== undefined);
     return returns.length === 0 ? undefined : Promise.all(returns).then(() => undefined);
   }
@@ -124,6 +125,10 @@ export class Scope {
     while (found !== undefined && !found.#open) found = found.#parent;
     return found;
   };
+}
+
+function isBusy({ lane }: Slot): boolean {
+  return !lane.free && lane.block === undefined;
 }
 
 /** Gives a closed scope's lease back, or leaves it to the transaction that nobody awaited. */

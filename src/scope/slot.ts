@@ -13,6 +13,8 @@ export interface SlotOptions extends SlotTerms {
   readonly pinned?: Lease;
 }
 
+const NO_OPTIONS: SlotOptions = {};
+
 /**
  * A scope's share of one database: the lease, once a statement has asked for one, and the order in
  * which statements use it.
@@ -25,13 +27,13 @@ export class Slot {
   readonly #terms: SlotTerms;
   #lease: Lease | undefined;
 
-  constructor(pool: Pool, clock: Clock, owner: Owner, { pinned, ...terms }: SlotOptions = {}) {
+  constructor(pool: Pool, clock: Clock, owner: Owner, options: SlotOptions = NO_OPTIONS) {
     this.pool = pool;
     this.#owner = owner;
-    this.#terms = terms;
+    this.#terms = options;
     this.lane = new Lane(clock, pool.acquireTimeout);
-    this.#pinned = pinned !== undefined;
-    this.#lease = pinned;
+    this.#pinned = options.pinned !== undefined;
+    this.#lease = options.pinned;
   }
 
   get holdsLease(): boolean {
@@ -49,7 +51,8 @@ export class Slot {
       this.#lease = idle;
       return idle;
     }
-    return this.pool.acquire({ owner: this.#owner, limit, ...this.#terms }).then((lease) => {
+    const { within, hint } = this.#terms;
+    return this.pool.acquire({ owner: this.#owner, limit, within, hint }).then((lease) => {
       this.#lease = lease;
       return lease;
     });

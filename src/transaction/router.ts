@@ -9,6 +9,7 @@ import { noteFailure } from '../retry/failures';
 import type { Failure } from '../retry/policy';
 import { retryAfter } from '../retry/retry';
 import { currentContext } from '../scope/context';
+import type { Lane } from '../scope/lane';
 import type { Scope } from '../scope/scope';
 import { StatementFace } from './statement-face';
 import { underLimit } from './statement-limit';
@@ -43,6 +44,8 @@ interface Errand {
   readonly request: StatementRequest;
   readonly holder: Holder;
   readonly limit: Limit | undefined;
+  /** Whose turn ends with the statement. */
+  turn: Lane | undefined;
   /** Of the connection, before the last attempt was sent on it. */
   sentBytes: number;
   pristine: boolean;
@@ -102,12 +105,16 @@ export class StatementRouter extends StatementFace {
       request,
       holder,
       limit,
+      turn: undefined,
       sentBytes: 0,
       pristine: true,
       failure: undefined,
     };
     if (slot === undefined) return this.#attempt<T>(errand);
-    return slot.lane.run(() => this.#attempt<T>(errand), limit);
+    const { lane } = slot;
+    if (!lane.take()) return lane.run(() => this.#attempt<T>(errand), limit);
+    errand.turn = lane;
+    return this.#attempt<T>(errand);
   }
 
   /**
@@ -144,25 +151,31 @@ export class StatementRouter extends StatementFace {
 
   /** The first attempt, and all others if it fails. */
   #attempt<T>(errand: Errand): Promise<Result<T>> {
-    const { holder, limit } = errand;
-    if (limit?.hit === true) return Promise.reject(limit.error('notExecuted'));
+    const { holder, limit, turn } = errand;
+    if (limit?.hit === true) {
+      turn?.leave();
+      return Promise.reject(limit.error('notExecuted'));
+    }
     const taken = holder.take(limit);
     if (!(taken instanceof Promise)) return this.#first<T>(taken, errand);
     return taken.then(
       (lease) => this.#first<T>(lease, errand),
-      (error: unknown) => this.#again<T>(error, errand),
+      (error: unknown) => this.#again<T>(error, errand).finally(() => turn?.leave()),
     );
   }
 
   #first<T>(lease: Lease, errand: Errand): Promise<Result<T>> {
-    const { holder } = errand;
+    const { holder, turn } = errand;
     return this.#send<T>(lease, errand).then(
       (result) => {
         const done = holder.done(lease);
+        turn?.leave();
         return done === undefined ? result : done.then(() => result);
       },
       (error: unknown) =>
-        this.#failed(error, lease, errand).then(() => this.#again<T>(error, errand)),
+        this.#failed(error, lease, errand)
+          .then(() => this.#again<T>(error, errand))
+          .finally(() => turn?.leave()),
     );
   }
 
