@@ -118,6 +118,11 @@ export class Limit {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Whether there is anything that a hit would stop. */
+  get hasListeners(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** What a statement that was cut off rejects with. */
   error(outcome: Outcome, cause?: unknown): BoomerangError {
     return this.#error(AFTERMATH[outcome], outcome, cause);

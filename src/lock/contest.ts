@@ -6,7 +6,7 @@ import type { Claim, HolderRow, LockTable } from './lock-table';
 import { newOwner } from './owner';
 
 /** How long one statement that contends may take, in ms: a transaction that asserts has the row locked. */
-const CONTEND = 500;
+export const CONTEND = 500;
 /** After how long it is looked whether that is so, in ms. */
 const PEEK = 30;
 /** How long a read of the row may take, in ms: it waits for no lock, so the network is dead. */
@@ -33,14 +33,21 @@ export class Contest {
   /**
    * One attempt; `undefined` where somebody else has the name. What is not known after it is read
    * back from the row: a lost answer may have been a yes.
+   *
+   * @param patience how long it may wait for a connection, in ms, within `acquireTimeout`.
    */
-  async once(name: Buffer, ttl: number, note: Buffer): Promise<Won | undefined> {
+  async once(
+    name: Buffer,
+    ttl: number,
+    note: Buffer,
+    patience = Infinity,
+  ): Promise<Won | undefined> {
     const owner = newOwner();
     const sentAt = this.#clock.now();
     const won = (token: number): Won | undefined =>
       token === 0 ? undefined : { claim: { name, owner, token }, sentAt };
     try {
-      return won(await this.#insert(name, owner, ttl, note));
+      return won(await this.#insert(name, owner, ttl, note, patience));
     } catch (error) {
       const holder = await this.#settle(name, owner, error as Error);
       return won(holder?.owner.equals(owner) === true ? holder.token : 0);
@@ -75,13 +82,28 @@ export class Contest {
   }
 
   /** While a transaction that asserts the lock has its row locked, the statement waits: it is called off. */
-  async #insert(name: Buffer, owner: Buffer, ttl: number, note: Buffer): Promise<number> {
+  async #insert(
+    name: Buffer,
+    owner: Buffer,
+    ttl: number,
+    note: Buffer,
+    patience: number,
+  ): Promise<number> {
     const limit = new Limit(this.#clock, { kind: 'statement' }, {});
     const begun = this.#clock.now();
+    let seenAt: number | undefined;
     let timer: Timer | undefined;
     let over = false;
     const look = async (): Promise<void> => {
-      const left = begun + CONTEND - this.#clock.now();
+      const now = this.#clock.now();
+      if (!limit.hasListeners) {
+        // It still waits for a connection.
+        if (now - begun >= patience) limit.callOff();
+        else arm();
+        return;
+      }
+      seenAt ??= now;
+      const left = seenAt + CONTEND - now;
       // Behind others who wait for a connection it would only make them wait longer.
       const isHeld =
         left <= 0 || (!this.#table.hasToWait && (await this.#table.remaining(name, left)) > 0);

@@ -12,7 +12,7 @@ import { currentContext } from '../scope/context';
 import { openFrame } from '../schema/standing';
 import { checkWritable } from '../schema/topology';
 import { Sweeper } from '../schema/sweeper';
-import { Contest, type Won } from './contest';
+import { CONTEND, Contest, type Won } from './contest';
 import { holderOf, type LockHolder } from './lock-holder';
 import { LockLease, type LeaseKeeper } from './lock-lease';
 import { lockName } from './lock-name';
@@ -132,7 +132,8 @@ export class DistributedLocks {
     try {
       for (;;) {
         const isMine = this.#mine(name) !== undefined;
-        const lease = isMine ? undefined : await this.#contend(name, bytes, resolved);
+        const patience = Math.max(CONTEND, deadline - this.#clock.now());
+        const lease = isMine ? undefined : await this.#contend(name, bytes, resolved, patience);
         if (lease !== undefined) return lease;
         const left = deadline - this.#clock.now();
         if (left <= 0) throw timedOut(wait);
@@ -298,8 +299,9 @@ export class DistributedLocks {
     name: string,
     bytes: Buffer,
     { ttl, note }: ResolvedLockOptions,
+    patience?: number,
   ): Promise<LockLease | undefined> {
-    const won = await this.#contest.once(bytes, ttl, note);
+    const won = await this.#contest.once(bytes, ttl, note, patience);
     return won === undefined ? undefined : this.#keep(name, won, ttl);
   }
 

@@ -160,7 +160,7 @@ onEachServer((bench) => {
   it('on a dead network acquire() and release() come to an end', async () => {
     const proxy = await startProxy(bench.server);
     const { host, port } = proxy;
-    const cut = bench.open({ host, port });
+    const cut = bench.open({ host, port, acquireTimeout: 2000 });
     const mine = new DistributedLocks(cut);
     const held = await mine.acquire('held', { ttl: 1500 });
     proxy.blackHole();
@@ -252,8 +252,7 @@ onEachServer((bench) => {
   it('SessionLock: the signal fires when its session is killed, and another has it', async () => {
     const lease = await new SessionLock(db, 'a').acquire();
     const lost = new Promise((resolve) => lease?.signal.addEventListener('abort', resolve));
-    const [id] = await bench.sessions();
-    await bench.sql(`KILL ${id}`);
+    for (const id of await bench.sessions()) await bench.sql(`KILL ${id}`);
     await lost;
     expect(lease?.signal.reason).toBeInstanceOf(LockLostError);
     const next = await new SessionLock(bench.open(), 'a').acquire({ wait: Infinity });

@@ -10,6 +10,8 @@ const PROGRAM = join(__dirname, '..', 'fixtures', 'lock-worker.ts');
 const TTL = 600;
 /** A statement that was held back may still be answered so much later, in ms. */
 const AFTERMATH = 2500;
+/** Within which a worker comes to its end when it is told to, in ms. */
+const ENDING = 20_000;
 const ZONES = ['UTC', 'Asia/Kathmandu', 'America/St_Johns', 'Pacific/Kiritimati'];
 
 export interface Tally {
@@ -30,14 +32,22 @@ class Worker {
   /** How far its wall clock is off, in hours, by its own account. */
   hours = 0;
   tally: Tally | undefined;
+  /** What it is doing, where it was asked. */
+  #report: string | undefined;
 
   constructor(id: string, child: ChildProcess, proxy: FaultProxy) {
     this.id = id;
     this.#child = child;
     this.#proxy = proxy;
-    this.begun = once(child, 'message');
-    child.on('message', (message: { hour?: number } & Partial<Tally>) => {
-      if (message.hour !== undefined) this.hours = (message.hour - Date.now()) / 3_600_000;
+    // It may be killed before it has said a word.
+    const ended = once(child, 'exit').then(() => {
+      if (this.faults.length === 0) throw new Error(`${id} ended by itself before it began`);
+    });
+    this.begun = Promise.race([once(child, 'message'), ended]);
+    ended.catch(() => {});
+    child.on('message', (message: { hour?: number; doing?: string } & Partial<Tally>) => {
+      if (message.doing !== undefined) this.#report = JSON.stringify(message);
+      else if (message.hour !== undefined) this.hours = (message.hour - Date.now()) / 3_600_000;
       else this.tally = message as Tally;
     });
   }
@@ -66,11 +76,23 @@ class Worker {
     fault.to = Date.now() + AFTERMATH;
   }
 
-  /** Lets it come to its end. Resolves to its exit code. */
+  /**
+   * Lets it come to its end. Resolves to its exit code.
+   *
+   * @throws an error that says what it does, where it does not come to its end in time.
+   */
   async end(): Promise<number | null> {
     const ended = once(this.#child, 'exit') as Promise<[number | null]>;
     this.#child.send('stop');
-    const [code] = await ended;
+    const late = setTimeout(() => this.#child.send('report'), ENDING - 1000);
+    const tooLate = new Promise<never>((_, reject) => {
+      setTimeout(() => {
+        const faults = JSON.stringify(this.faults);
+        const did = this.#report ?? 'not even reported';
+        reject(new Error(`${this.id} did not end: ${did}; at ${Date.now()}, faults ${faults}`));
+      }, ENDING).unref();
+    });
+    const [code] = await Promise.race([ended, tooLate]).finally(() => clearTimeout(late));
     await this.#proxy.close();
     return code;
   }

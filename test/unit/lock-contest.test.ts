@@ -101,7 +101,10 @@ it('an attempt that succeeds while the row is looked at leaves nothing behind', 
   let acquired = (_token: number): void => {};
   let seen = (_ms: number): void => {};
   const { clock, once } = contest({
-    acquire: () => new Promise((resolve) => (acquired = resolve)),
+    acquire: (_name, _owner, _ttl, _note, limit) => {
+      limit?.onHit(() => {});
+      return new Promise((resolve) => (acquired = resolve));
+    },
     remaining: () => new Promise((resolve) => (seen = resolve)),
   });
   const asked = once();
@@ -124,4 +127,45 @@ it('the pause ends no later than the holder’s time, and no later than one and 
   expect(Math.min(...long)).toBeGreaterThanOrEqual(25);
   expect(Math.max(...long)).toBeLessThanOrEqual(75);
   expect(Math.max(...(await paused(0)))).toBeLessThanOrEqual(5);
+});
+
+describe('an attempt that still waits for a connection', () => {
+  /** Not on the wire: nobody listens to the limit. */
+  function waiting(patience?: number): {
+    clock: ManualClock;
+    calledOff: () => boolean;
+    end: () => void;
+  } {
+    const clock = new ManualClock();
+    let limit: { readonly hit: boolean } | undefined;
+    let answer: (token: number) => void = () => {};
+    const table = fakeTable({
+      remaining: () => Promise.resolve(500),
+      acquire: (_name, _owner, _ttl, _note, given) => {
+        limit = given;
+        return new Promise((resolve) => (answer = resolve));
+      },
+    });
+    const made = new Contest(table, clock, 50);
+    const once = made.once(NAME, 1000, NOTE, patience);
+    once.catch(() => {});
+    return { clock, calledOff: () => limit?.hit === true, end: () => answer(0) };
+  }
+
+  it('is not called off for a row that it has not met, however long that takes', async () => {
+    const { clock, calledOff, end } = waiting();
+    await clock.advance(60_000);
+    expect(calledOff()).toBe(false);
+    end();
+    await clock.advance(0);
+    expect(clock.openTimers).toBe(0);
+  });
+
+  it('is called off once its caller’s patience is over', async () => {
+    const { clock, calledOff } = waiting(700);
+    await clock.advance(690);
+    expect(calledOff()).toBe(false);
+    await clock.advance(40);
+    expect(calledOff()).toBe(true);
+  });
 });
