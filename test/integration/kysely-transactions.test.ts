@@ -1,8 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { sql, type ControlledTransaction, type Kysely } from 'kysely';
 import { TransactionDoomedError, type RetryingPooledDatabase } from '../../src/index';
 import { add, kyselyOver, type Tables } from '../support/kysely';
 import { notesIn, onEachServer } from '../support/servers';
 import { deferred, failure, until } from '../support/until';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 onEachServer((bench) => {
   let db: RetryingPooledDatabase;
@@ -100,6 +106,22 @@ onEachServer((bench) => {
       expect(error).toBeInstanceOf(TransactionDoomedError);
       expect(await notesIn(bench)).toEqual([1]);
       await idle();
+    });
+
+    it('whose holder is gone is rolled back, and its connection comes back', async () => {
+      await (async () => {
+        const trx = await kysely.startTransaction().execute();
+        await add(trx, 1);
+        const inner = await trx.savepoint('a').execute();
+        await add(inner, 2);
+      })();
+      expect(db.stats().active).toBe(1);
+      await until('it is collected', async () => {
+        collect();
+        await delay(1);
+        return db.stats().active === 0;
+      });
+      expect(await notesIn(bench)).toEqual([]);
     });
 
     it('an implicit commit is told', async () => {

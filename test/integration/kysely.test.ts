@@ -1,6 +1,10 @@
 import { CompiledQuery, Kysely, MysqlDialect, sql } from 'kysely';
 import { mysql2Pool } from '../../src/adapters/mysql2';
-import { releaseConnection, type RetryingPooledDatabase } from '../../src/index';
+import {
+  InvalidArgumentError,
+  releaseConnection,
+  type RetryingPooledDatabase,
+} from '../../src/index';
 import { add, kyselyOver, type Tables } from '../support/kysely';
 import { notesIn, onEachServer } from '../support/servers';
 import { failure, until } from '../support/until';
@@ -129,6 +133,14 @@ onEachServer((bench) => {
       const late = '(SELECT n.id FROM notes n WHERE n.id <= notes.id - 1998)';
       expect(await failure(read(late))).toMatchObject({ errno: 1242 });
       await idle();
+    });
+
+    it('binds nothing into text that a session would take for something else', async () => {
+      const strict = kyselyOver(bench.open({ initSql: "SET sql_mode = 'NO_BACKSLASH_ESCAPES'" }));
+      await sql`SELECT 1`.execute(strict);
+      const query = strict.selectFrom('notes').selectAll().where('text', '=', "'");
+      const error = await failure(query.stream().next());
+      expect(error).toBeInstanceOf(InvalidArgumentError);
     });
 
     it('inside a transaction reads what that has written', async () => {
