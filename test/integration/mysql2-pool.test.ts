@@ -172,6 +172,24 @@ onEachServer((bench) => {
       await idle();
     });
 
+    it('in a block of ours its unread stream is not in the way once it is released', async () => {
+      await db.atomic(async () => {
+        await db.query('INSERT INTO notes VALUES (1, NULL), (2, NULL)');
+        const connection = await checkout();
+        const rows = connection.query('SELECT * FROM notes').stream({ highWaterMark: 1 });
+        await once(rows, 'readable');
+        expect(await failure(db.query('DO 0'))).toMatchObject({ code: 'ERR_STREAM_OPEN' });
+        connection.release();
+        await until('it is left', () =>
+          db.query('DO 0').then(
+            () => true,
+            () => false,
+          ),
+        );
+      });
+      expect(await notesIn(bench)).toEqual([1, 2]);
+    });
+
     it('COMMIT and ROLLBACK with nothing open do nothing, as on a server', async () => {
       const connection = await pool.promise().getConnection();
       await connection.commit();

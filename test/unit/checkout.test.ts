@@ -92,6 +92,17 @@ describe('a checkout with a lease of its own', () => {
     await checkout.release();
   });
 
+  it('a savepoint whose name was given to another is forgotten', async () => {
+    const db = new FakeDatabase();
+    const checkout = await checkoutOf(db);
+    await runAll(checkout, 'begin', 'savepoint a', 'A', 'savepoint b', 'savepoint a', 'B');
+    await runAll(checkout, 'release savepoint a');
+    expect(await rejection(checkout.run('query', 'rollback to a'))).toMatchObject({
+      code: 'ERR_TRANSACTION_CONTROL',
+    });
+    await checkout.release();
+  });
+
   it('after a level that could not be committed nothing of the outer ones is', async () => {
     const db = new FakeDatabase();
     const refused = serverError(1064);
@@ -99,9 +110,12 @@ describe('a checkout with a lease of its own', () => {
     const checkout = await checkoutOf(db);
     await runAll(checkout, 'begin', 'A', 'savepoint x', 'B');
     expect(await rejection(checkout.run('query', 'commit'))).toBe(refused);
-    await checkout.release();
-    expect(wire(db)).toContain('ROLLBACK');
+    expect(wire(db).at(-1)).toBe('ROLLBACK');
     expect(wire(db)).not.toContain('COMMIT');
+    // What follows is no part of it any more.
+    await runAll(checkout, 'begin', 'C', 'commit');
+    expect(wire(db).slice(-3)).toEqual(['BEGIN', 'C', 'COMMIT']);
+    await checkout.release();
   });
 
   it('keeps the order of what is issued at once, release included', async () => {
