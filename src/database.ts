@@ -17,7 +17,7 @@ import {
   type BulkTarget,
 } from './transaction/bulk-insert';
 import { Checkout } from './transaction/checkout';
-import { inFrame, onLease } from './transaction/checkout-homes';
+import { BlockView, OwnLease } from './transaction/checkout-homes';
 import { furtherSlot } from './transaction/further-slot';
 import { runHook, type Hook } from './transaction/hooks';
 import type { StatementRouter } from './transaction/router';
@@ -160,14 +160,14 @@ export class RetryingPooledDatabase extends PooledDatabase {
   }
 
   /** @internal A connection for the interface of another library, on which transaction control is text. */
-  async checkout(): Promise<Checkout> {
+  checkout(): Promise<Checkout> {
     const { pool, host } = this.parts;
     const frame = currentFrame(pool);
-    if (frame === undefined) return new Checkout(host, onLease(await this.getConnection()));
-    return new Checkout(
-      host,
-      inFrame(frame, host, (fn, options) => this.atomic(fn, options)),
-    );
+    if (frame === undefined) {
+      return this.getConnection().then((own) => new Checkout(host, new OwnLease(own)));
+    }
+    const view = new BlockView(frame, host, (fn, options) => this.atomic(fn, options));
+    return Promise.resolve(new Checkout(host, view));
   }
 
   /**

@@ -104,7 +104,7 @@ export class Checkout {
     }
   }
 
-  /** `listener` is called once it is given back, or destroyed. One at most. */
+  /** `listener` is called when it is given back, or destroyed. One at most. */
   onRelease(listener: () => void): void {
     this.#onRelease = listener;
   }
@@ -114,13 +114,20 @@ export class Checkout {
    * Every use afterwards rejects with `LeaseReleasedError`. Never rejects; a second call does nothing.
    */
   release(): Promise<void> {
-    this.#released ??= this.#turns.run(async () => {
-      await Promise.all([...this.#streams].map((rows) => rows.return()));
-      await this.#rollBackFrom(0);
-      await this.#home.release();
-      this.#onRelease?.();
-    });
+    const idle = this.#turns.free && this.#levels.length === 0 && this.#streams.size === 0;
+    this.#released ??= idle ? this.#giveBack() : this.#turns.run(() => this.#clearUp());
     return this.#released;
+  }
+
+  async #clearUp(): Promise<void> {
+    await Promise.all([...this.#streams].map((rows) => rows.return()));
+    await this.#rollBackFrom(0);
+    await this.#giveBack();
+  }
+
+  #giveBack(): Promise<void> {
+    this.#onRelease?.();
+    return this.#home.release();
   }
 
   /** As {@link release}; what holds it up for longer than `within` ms is closed. */

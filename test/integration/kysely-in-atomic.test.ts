@@ -98,6 +98,22 @@ onEachServer((bench) => {
       expect(await notesIn(bench)).toEqual([3, 4, 5]);
     });
 
+    it('a statement of the block’s in the middle of Kysely’s transaction is refused in time', async () => {
+      const error = await failure(
+        db.atomic(() =>
+          kysely.transaction().execute(async (trx) => {
+            await add(trx, 1);
+            await db.execute('INSERT INTO notes VALUES (2, NULL)');
+          }),
+        ),
+      );
+      expect(error).toMatchObject({
+        code: 'ERR_TURN_TIMEOUT',
+        message: expect.stringContaining('BEGIN as text'),
+      });
+      expect(await notesIn(bench)).toEqual([]);
+    });
+
     it('another isolation level than the open one cannot be had', async () => {
       const error = await failure(
         db.atomic(() =>

@@ -124,6 +124,18 @@ onEachServer((bench) => {
       expect(await notesIn(bench)).toEqual([]);
     });
 
+    it('has no extent that others could see: a statement of the database’s own is no part of it', async () => {
+      await failure(
+        kysely.transaction().execute(async (trx) => {
+          await add(trx, 1);
+          expect(db.inTransaction).toBe(false);
+          await db.execute('INSERT INTO notes VALUES (2, NULL)');
+          throw new Error('undo');
+        }),
+      );
+      expect(await notesIn(bench)).toEqual([2]);
+    });
+
     it('an implicit commit is told', async () => {
       const error = await failure(
         kysely.transaction().execute(async (trx) => {

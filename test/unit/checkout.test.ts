@@ -1,6 +1,6 @@
 import { currentFrame } from '../../src/transaction/transaction-block';
 import { Checkout } from '../../src/transaction/checkout';
-import { inFrame, onLease } from '../../src/transaction/checkout-homes';
+import { BlockView, OwnLease } from '../../src/transaction/checkout-homes';
 import { LeaseReleasedError, TransactionDoomedError } from '../../src/errors';
 import { deferred } from '../support/deferred';
 import { serverError } from '../support/fake-driver';
@@ -12,10 +12,10 @@ afterEach(endAll);
 /** What `RetryingPooledDatabase.checkout()` does. */
 async function checkoutOf(db: FakeDatabase): Promise<Checkout> {
   const frame = currentFrame(db.pool);
-  if (frame === undefined) return new Checkout(db.host, onLease(await db.getConnection()));
+  if (frame === undefined) return new Checkout(db.host, new OwnLease(await db.getConnection()));
   return new Checkout(
     db.host,
-    inFrame(frame, db.host, (fn, options) => db.atomic(fn, options)),
+    new BlockView(frame, db.host, (fn, options) => db.atomic(fn, options)),
   );
 }
 

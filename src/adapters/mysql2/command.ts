@@ -29,7 +29,13 @@ export function answer(
   resultsOf: (value: unknown) => readonly unknown[] = () => [],
 ): void {
   const call = (error: unknown, results: readonly unknown[]): void => {
-    process.nextTick(() => callback?.(error, ...results));
+    try {
+      callback?.(error, ...results);
+    } catch (thrown) {
+      process.nextTick(() => {
+        throw thrown;
+      });
+    }
   };
   promise.then(
     (value) => call(null, resultsOf(value)),

@@ -22,12 +22,15 @@ export class PoolCore implements Runner {
     this.#endsDatabase = endsDatabase;
   }
 
-  async getConnection(): Promise<CallbackConnection> {
-    this.#refuseIfEnded();
-    const checkout = await this.db.checkout();
+  getConnection(): Promise<CallbackConnection> {
+    if (this.#ended !== undefined) return Promise.reject(ended());
+    return this.db.checkout().then((checkout) => this.#lent(checkout));
+  }
+
+  #lent(checkout: Checkout): CallbackConnection {
     if (this.#ended !== undefined) {
-      await checkout.release();
-      this.#refuseIfEnded();
+      void checkout.release();
+      throw ended();
     }
     const reference = new WeakRef(checkout);
     this.#out.add(reference);
@@ -35,12 +38,12 @@ export class PoolCore implements Runner {
     return new CallbackConnection(this.db, checkout);
   }
 
-  async run(
+  run(
     kind: StatementKind,
     sql: string | StatementObject,
     values?: StatementValues,
   ): Promise<Result<unknown>> {
-    this.#refuseIfEnded();
+    if (this.#ended !== undefined) return Promise.reject(ended());
     return this.db[kind]<unknown>(sql, values);
   }
 
@@ -49,7 +52,7 @@ export class PoolCore implements Runner {
     sql: string | StatementObject,
     values?: StatementValues,
   ): AsyncGenerator<unknown, void, undefined> {
-    this.#refuseIfEnded();
+    if (this.#ended !== undefined) throw ended();
     yield* kind === 'query' ? this.db.streamText(sql, values) : this.db.stream(sql, values);
   }
 
@@ -64,8 +67,8 @@ export class PoolCore implements Runner {
     await Promise.all(out.map(async (checkout) => checkout?.end(END_DEADLINE)));
     if (this.#endsDatabase) await this.db.end();
   }
+}
 
-  #refuseIfEnded(): void {
-    if (this.#ended !== undefined) throw new PoolClosedError('This pool was ended.');
-  }
+function ended(): PoolClosedError {
+  return new PoolClosedError('This pool was ended.');
 }
