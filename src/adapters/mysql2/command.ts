@@ -20,8 +20,8 @@ export interface Runner {
 export type Callback = (error: unknown, ...results: readonly unknown[]) => void;
 
 /**
- * Calls back when the promise settles, outside of it: what a callback throws is an uncaught exception, as
- * with mysql2, and not a rejection of ours.
+ * Calls back when the promise settles, outside of it. What a callback throws, and an error that there is
+ * no callback for, is an uncaught exception as with mysql2, and no rejection of ours.
  */
 export function answer(
   promise: Promise<unknown>,
@@ -30,7 +30,8 @@ export function answer(
 ): void {
   const call = (error: unknown, results: readonly unknown[]): void => {
     try {
-      callback?.(error, ...results);
+      if (callback !== undefined) callback(error, ...results);
+      else if (error !== null) throw error as Error;
     } catch (thrown) {
       process.nextTick(() => {
         throw thrown;
