@@ -16,6 +16,8 @@ import {
   type BulkInsertResult,
   type BulkTarget,
 } from './transaction/bulk-insert';
+import { Checkout } from './transaction/checkout';
+import { BlockView, OwnLease } from './transaction/checkout-homes';
 import { furtherSlot } from './transaction/further-slot';
 import { runHook, type Hook } from './transaction/hooks';
 import type { StatementRouter } from './transaction/router';
@@ -150,6 +152,22 @@ export class RetryingPooledDatabase extends PooledDatabase {
     options?: StatementOptions,
   ): RowStream<T> {
     return this.#statements.stream<T>(sql, values, options);
+  }
+
+  /** @internal As {@link stream}, sent as {@link query} sends it. */
+  streamText(sql: string | StatementObject, values?: StatementValues): RowStream<Row> {
+    return this.#statements.streamText(sql, values);
+  }
+
+  /** @internal A connection for the interface of another library, on which transaction control is text. */
+  checkout(): Promise<Checkout> {
+    const { pool, host } = this.parts;
+    const frame = currentFrame(pool);
+    if (frame === undefined) {
+      return this.getConnection().then((own) => new Checkout(host, new OwnLease(own)));
+    }
+    const view = new BlockView(frame, host, (fn, options) => this.atomic(fn, options));
+    return Promise.resolve(new Checkout(host, view));
   }
 
   /**

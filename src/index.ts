@@ -90,3 +90,5 @@ export {
   type Outcome,
   type PoolNumbers,
 } from './errors';
+/** @internal For the subpath entries: they take from here whatever is not in their own folder. */
+export { checkOptionNames, describe } from './errors';

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import type * as Mysql2Face from '../../src/adapters/mysql2';
 import type * as Library from '../../src/index';
 import type * as Inside from './inside';
 
@@ -36,6 +37,11 @@ export function loadLibrary(): typeof Library {
     execFileSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: 'inherit' });
   }
   return require(bundle) as typeof Library;
+}
+
+/** The subpath of that name, over the same copy of the library. */
+export function loadMysql2Face(): typeof Mysql2Face {
+  return require(join(root, 'dist/mysql2.cjs')) as typeof Mysql2Face;
 }
 
 /** Parts that the package does not export, bundled in the same way. A copy of their own: they share no state. */

@@ -1,5 +1,4 @@
-import { createPool } from 'mysql2';
-import { createPool as createPromisePool } from 'mysql2/promise';
+import { createPool, type Pool } from 'mysql2';
 import { CHANGE_ITEM, randomItem, SELECT_ITEM } from './item-table';
 import type { BenchServer } from './part';
 
@@ -22,10 +21,13 @@ function addressOf({ host, port, user, password, database }: BenchServer) {
   return { host, port, user, password, database };
 }
 
+function openKysely(server: BenchServer, poolSize: number): Promise<Orm> {
+  return kyselyOn(createPool({ ...addressOf(server), connectionLimit: poolSize }));
+}
+
 /** Raw: by the builder it is an eighth slower to select and a quarter slower to change. */
-async function openKysely(server: BenchServer, poolSize: number): Promise<Orm> {
+export async function kyselyOn(pool: Pool): Promise<Orm> {
   const { CompiledQuery, Kysely, MysqlDialect } = await import('kysely');
-  const pool = createPool({ ...addressOf(server), connectionLimit: poolSize });
   const db = new Kysely<unknown>({ dialect: new MysqlDialect({ pool }) });
   return {
     statement: () => db.executeQuery(CompiledQuery.raw(SELECT_ITEM, [randomItem()])),
@@ -38,11 +40,15 @@ async function openKysely(server: BenchServer, poolSize: number): Promise<Orm> {
   };
 }
 
+function openDrizzle(server: BenchServer, poolSize: number): Promise<Orm> {
+  return drizzleOn(createPool({ ...addressOf(server), connectionLimit: poolSize }));
+}
+
 /**
  * Selects by its prepared query, which is built once: sql`…` is a little slower, the builder half as
  * fast. A prepared query belongs to the pool, so within a transaction sql`…` is the fastest.
  */
-async function openDrizzle(server: BenchServer, poolSize: number): Promise<Orm> {
+export async function drizzleOn(client: Pool): Promise<Orm> {
   const { eq, sql } = await import('drizzle-orm');
   const { int, mysqlTable, varchar } = await import('drizzle-orm/mysql-core');
   const { drizzle } = await import('drizzle-orm/mysql2');
@@ -51,7 +57,7 @@ async function openDrizzle(server: BenchServer, poolSize: number): Promise<Orm> 
     name: varchar({ length: 40 }).notNull(),
     amount: int().notNull(),
   });
-  const pool = createPromisePool({ ...addressOf(server), connectionLimit: poolSize });
+  const pool = client.promise();
   const db = drizzle({ client: pool });
   const byId = db
     .select()

@@ -3,6 +3,7 @@ import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
 import { lockStealPart } from './lock-steal-part';
 import { millionPart } from './million-part';
+import { mysql2FacePart } from './mysql2-face-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
@@ -24,4 +25,5 @@ export const parts: readonly Part[] = [
   millionPart,
   ormStatementPart,
   ormTransactionPart,
+  mysql2FacePart,
 ];

@@ -177,8 +177,11 @@ export class Mysql2Connection implements Connection {
   }
 
   stream(statement: Statement): RowSource {
-    const { sql, values, shape } = statement;
+    const { sql, values, shape, asText } = statement;
     if (this.#lost !== undefined) return failedSource(this.#lost);
+    if (asText === true && this.#escapesFail && hasEscapes(statement)) {
+      return failedSource(unescapable());
+    }
     if (traitsOf(sql).dirtiesSession) this.dirty = true;
     const rows = new Mysql2RowSource({
       pause: () => this.#core.pause(),
@@ -202,7 +205,7 @@ export class Mysql2Connection implements Connection {
     this.#pending++;
     this.#rows = rows;
     try {
-      start('execute');
+      start(asText === true ? 'query' : 'execute');
     } catch (cause) {
       rows.fail(new InvalidArgumentError('values', 'cannot be bound', { cause }));
     }

@@ -44,6 +44,8 @@ export interface Statement {
   readonly tidy?: boolean;
   /** Has values escaped into its text. */
   readonly escaped?: boolean;
+  /** Streamed as `query` sends it, and not prepared. */
+  readonly asText?: boolean;
 }
 
 /** `query` sends text with the values escaped into it; `execute` prepares and binds. */

@@ -35,6 +35,8 @@ export interface AtomicOptions extends ScopeOptions {
   readonly isolationLevel?: IsolationLevel;
   /** The server refuses changes. A nested block must agree with the outermost one. @default false */
   readonly readOnly?: boolean;
+  /** What it reads is as of BEGIN, which goes with the first statement, also where that reads nothing. @default false */
+  readonly consistentSnapshot?: boolean;
   /**
    * How often the outermost callback may be run again after a deadlock, a lock wait or a lost
    * connection before COMMIT was sent. In a nested block it has no effect: the outermost decides.
@@ -49,7 +51,7 @@ export interface AtomicOptions extends ScopeOptions {
   readonly verify?: () => PromiseLike<boolean> | boolean;
 }
 
-const FLAGS = ['savepoint', 'durable', 'requiresNew', 'readOnly'] as const;
+const FLAGS = ['savepoint', 'durable', 'requiresNew', 'readOnly', 'consistentSnapshot'] as const;
 /** The names of all of them. */
 export const ATOMIC_OPTIONS: readonly string[] = [
   ...SCOPE_OPTIONS,
@@ -90,8 +92,9 @@ export function checkAtomicOptions(
   }
 }
 
-export function modeOf({ isolationLevel, readOnly }: AtomicOptions): TransactionMode {
-  return { isolationLevel, readOnly };
+export function modeOf(options: AtomicOptions): TransactionMode {
+  const { isolationLevel, readOnly, consistentSnapshot } = options;
+  return { isolationLevel, readOnly, consistentSnapshot };
 }
 
 /**
@@ -106,7 +109,7 @@ export function checkNesting(parent: Frame, options: AtomicOptions): void {
         'the outermost block has committed. Call it outside, or use { requiresNew: true }.',
     );
   }
-  for (const name of ['isolationLevel', 'readOnly'] as const) {
+  for (const name of ['isolationLevel', 'readOnly', 'consistentSnapshot'] as const) {
     const asked = options[name];
     if (asked === undefined || asked === (parent.mode[name] ?? false)) continue;
     throw new TransactionOpenError(

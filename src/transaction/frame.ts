@@ -34,6 +34,7 @@ export class Frame implements OpenFrame, Block {
   #savepoint: Promise<string> | undefined;
   /** A block that joined this one, or one around it, has failed, and with it this one. */
   #spoilt: Error | undefined;
+  readonly #awaiting = new Set<() => void>();
   #aborter: AbortController | undefined;
   #deafen: (() => void) | undefined;
 
@@ -106,6 +107,24 @@ export class Frame implements OpenFrame, Block {
   /** `listener` is called once if the transaction fails, before the server lets go of its rows where we decide it. */
   onFailure(listener: () => void): () => void {
     return this.#transaction.soundness.onEnd(listener);
+  }
+
+  /**
+   * `listener` is called once the block around this one only waits for this one's end, with the longest
+   * time in ms that it should. Returns what takes it away.
+   */
+  onAwaited(listener: (patience: number) => void): () => void {
+    const parent = this.#parent;
+    if (parent === undefined) return () => {};
+    const told = (): void => listener(parent.#patience);
+    if (parent.#state === 'leaving') told();
+    else parent.#awaiting.add(told);
+    return () => void parent.#awaiting.delete(told);
+  }
+
+  /** The block around this one can only fail. */
+  spoilOuter(reason: Error): void {
+    if (this.#parent !== undefined) this.#parent.#spoil(reason);
   }
 
   /** Why nothing more is taken in; `undefined` while it is. */
@@ -228,6 +247,7 @@ export class Frame implements OpenFrame, Block {
     if (this.#state === 'closed') throw over(this.label);
     this.#state = 'leaving';
     const { limit } = this;
+    for (const listener of this.#awaiting) listener();
     if (!this.lane.free) await this.lane.idle();
     if (this.#transaction.open !== undefined) await this.#closeStream();
     if (this.#started && !this.#transaction.soundness.certain) {

@@ -55,6 +55,17 @@ export abstract class StatementFace {
     }
   }
 
+  /** @internal As {@link stream}, sent as {@link query} sends it. */
+  streamText<T = Row>(sql: string | StatementObject, values?: StatementValues): RowStream<T> {
+    try {
+      const request = requestOf(sql, values, undefined, this.#named);
+      const statement = { ...request.statement, asText: true };
+      return new RowStream<T>(this.dispatchStream({ ...request, statement }));
+    } catch (error) {
+      return new RowStream<T>(() => Promise.reject(error));
+    }
+  }
+
   /** The first row of a prepared statement; `undefined` where there is none. */
   async queryOne<T = Row>(
     sql: string | StatementObject,

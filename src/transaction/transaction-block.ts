@@ -40,6 +40,11 @@ export class TransactionBlock extends StatementFace {
     addHook(this.#frame, 'afterRollback', hook);
   }
 
+  /** @internal The frame that a block stands for. */
+  static frameOf(block: TransactionBlock): Frame {
+    return block.#frame;
+  }
+
   /** @internal */
   protected dispatch<T>(kind: StatementKind, request: StatementRequest): Promise<Result<T>> {
     return runInFrame<T>(this.#frame, this.#host, kind, request);

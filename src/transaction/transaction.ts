@@ -31,6 +31,14 @@ export interface TransactionHost {
 export interface TransactionMode {
   readonly isolationLevel?: string | undefined;
   readonly readOnly?: boolean | undefined;
+  readonly consistentSnapshot?: boolean | undefined;
+}
+
+function beginning({ readOnly, consistentSnapshot }: TransactionMode): string {
+  const how: string[] = [];
+  if (consistentSnapshot === true) how.push('WITH CONSISTENT SNAPSHOT');
+  if (readOnly === true) how.push('READ ONLY');
+  return how.length === 0 ? 'BEGIN' : `START TRANSACTION ${how.join(', ')}`;
 }
 
 /** How long ROLLBACK may take where the transaction's own time is up, in ms. */
@@ -94,7 +102,7 @@ export class Transaction {
           'End it with commit() or rollback() before atomic().',
       );
     }
-    const { isolationLevel, readOnly } = this.mode;
+    const { isolationLevel } = this.mode;
     const control = (sql: string): Promise<unknown> =>
       runWithin(limit, lease, 'query', { sql, tidy: true });
     try {
@@ -102,7 +110,7 @@ export class Transaction {
       if (isolationLevel !== undefined) {
         await control(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`);
       }
-      await control(readOnly === true ? 'START TRANSACTION READ ONLY' : 'BEGIN');
+      await control(beginning(this.mode));
       this.#lease = lease;
     } catch (error) {
       this.#condemn(error, lease);

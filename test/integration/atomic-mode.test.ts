@@ -146,12 +146,31 @@ onEachServer((bench) => {
     });
   });
 
+  describe('consistentSnapshot', () => {
+    it('what is read is as of the first statement, whether or not that read anything', async () => {
+      const seen = async (options: AtomicOptions): Promise<number> =>
+        db.atomic(async (tx) => {
+          await tx.query('DO 0');
+          await bench.sql(`INSERT INTO ${bench.schema}.notes VALUES (50, NULL)`);
+          const [rows] = await tx.query('SELECT id FROM notes');
+          await bench.sql(`DELETE FROM ${bench.schema}.notes`);
+          return rows.length;
+        }, options);
+      expect(await seen({ consistentSnapshot: true })).toBe(0);
+      expect(await seen({ consistentSnapshot: true, readOnly: true })).toBe(0);
+      // Of exactly that transaction; without it a snapshot is of the first read.
+      expect(await seen({})).toBe(1);
+      expect(resets).toBe(0);
+    });
+  });
+
   describe('in a nested block', () => {
     const LEVEL = { isolationLevel: 'READ COMMITTED' } as const;
     it.each<[string, AtomicOptions, AtomicOptions]>([
       ['the same level', LEVEL, LEVEL],
       ['read-only in read-only', { readOnly: true }, { readOnly: true }],
       ['not read-only, where nothing was said', {}, { readOnly: false }],
+      ['the same snapshot', { consistentSnapshot: true }, { consistentSnapshot: true }],
       ['nothing said', { ...LEVEL, readOnly: true }, {}],
     ])('agreeing is let through: %s', async (_, outer, inner) => {
       const [rows] = await db.atomic(
@@ -167,6 +186,7 @@ onEachServer((bench) => {
       ['readOnly', {}, { readOnly: true }],
       ['readOnly', { readOnly: true }, { readOnly: false }],
       ['readOnly', {}, { readOnly: true, savepoint: false }],
+      ['consistentSnapshot', {}, { consistentSnapshot: true }],
     ])('another %s is refused before anything is sent (%j, %j)', async (named, outer, inner) => {
       let ran = false;
       const run = (): void => {

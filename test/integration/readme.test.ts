@@ -7,24 +7,27 @@ import { onEachServer } from '../support/servers';
 
 const ROOT = join(__dirname, '..', '..');
 
-/** The block of the README that stands under the mark. */
-async function example(): Promise<string> {
+/** The block of the README that stands under a mark. */
+async function example(mark: string): Promise<string> {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-  const block = /<!-- This block is run by the tests\. -->\s*```ts\n([\s\S]*?)```/.exec(
-    readme,
-  )?.[1];
+  const block = readme.split(`<!-- ${mark} -->`)[1]?.match(/^\s*```ts\n([\s\S]*?)```/)?.[1];
   if (block === undefined) throw new Error('the README has no block to run');
-  return block.replace("'mysql-boomerang'", JSON.stringify(join(ROOT, 'src', 'index')));
+  return block
+    .replace("'mysql-boomerang'", JSON.stringify(join(ROOT, 'src', 'index')))
+    .replace(/'mysql-boomerang\/(\w+)'/, (_, name: string) =>
+      JSON.stringify(join(ROOT, 'src', 'adapters', name)),
+    );
 }
 
 onEachServer((bench) => {
-  it('the README’s thirty lines run as they stand', async () => {
+  /** What the block says when it is run. */
+  async function run(mark: string): Promise<string> {
     const { host, port, user, password } = bench.server;
     // Inside the project, where tsx finds the compiler's options.
     const folder = await mkdtemp(join(ROOT, 'test', '.readme-'));
     try {
       const file = join(folder, 'example.ts');
-      await writeFile(file, await example());
+      await writeFile(file, await example(mark));
       const child = spawn(process.execPath, ['--import', 'tsx', file], {
         cwd: ROOT,
         env: {
@@ -35,10 +38,20 @@ onEachServer((bench) => {
       });
       const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
       expect(code).toBe(0);
-      expect(said).toContain('Ann has not enough');
-      expect(said).toContain("{ name: 'Ann', balance: 70 }, { name: 'Bob', balance: 30 } ] 0");
+      return said;
     } finally {
       await rm(folder, { recursive: true });
     }
+  }
+
+  it('the README’s thirty lines run as they stand', async () => {
+    const said = await run('This block is run by the tests.');
+    expect(said).toContain('Ann has not enough');
+    expect(said).toContain("{ name: 'Ann', balance: 70 }, { name: 'Bob', balance: 30 } ] 0");
+  });
+
+  it('the README’s lines with Kysely run as they stand', async () => {
+    const said = await run('This block is run by the tests too.');
+    expect(said).toBe('only the second is undone\n[ { id: 1, total: 6 } ] 0\n');
   });
 });

@@ -30,6 +30,8 @@ describe('the packed package', () => {
       names: expect.arrayContaining(promised),
       unreleased: ['find'],
       scope: 42,
+      pool: ['function', 'function'],
+      oneCopy: true,
     });
   });
 
@@ -39,6 +41,8 @@ describe('the packed package', () => {
       names: expect.arrayContaining(promised),
       unreleased: ['find'],
       scope: 42,
+      pool: ['function', 'function'],
+      oneCopy: true,
       different: [],
     });
   });

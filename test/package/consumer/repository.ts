@@ -5,6 +5,8 @@ import {
   connectionScope,
   releaseConnection,
 } from 'mysql-boomerang';
+import { mysql2Pool } from 'mysql-boomerang/mysql2';
+import type { Pool } from 'mysql2';
 
 export class CityRepository {
   readonly #db: RetryingPooledDatabase;
@@ -18,6 +20,11 @@ export class CityRepository {
     const [rows] = await this.#db.query('SELECT name FROM cities WHERE id = ?', [id]);
     return rows;
   }
+}
+
+/** For a library that takes a pool of mysql2's. */
+export function poolOf(db: RetryingPooledDatabase): Pool {
+  return mysql2Pool(db, { endsDatabase: true });
 }
 
 export const unreleased: readonly string[] = auditReleases(CityRepository);
