@@ -34,7 +34,7 @@ interface MemberStatements {
  */
 export class CollectionCommands<Form extends NameForm> extends CounterCommands<Form> {
   /** The collection of a key, in a transaction; made where there is none. @internal */
-  protected async open(kind: CollectionKind, key: StoreKey): Promise<Buffer> {
+  protected async _open(kind: CollectionKind, key: StoreKey): Promise<Buffer> {
     const { id, name, head } = key;
     const { keys, collections } = this.tables;
     for (;;) {
@@ -44,14 +44,14 @@ export class CollectionCommands<Form extends NameForm> extends CounterCommands<F
         await this.tables.write(collections.register, [version, id, kind]);
         return version;
       }
-      const held = await this.hold(kind, key);
+      const held = await this._hold(kind, key);
       // Otherwise it has expired between the two statements: then it is free, and locked.
       if (held !== undefined) return held.version;
     }
   }
 
   /** The collection of a key, in a transaction; `undefined` where there is none. @internal */
-  protected async hold(kind: CollectionKind, key: StoreKey): Promise<Held | undefined> {
+  protected async _hold(kind: CollectionKind, key: StoreKey): Promise<Held | undefined> {
     const [row] = await this.tables.read<Versioned>(this.tables.keys.hold, [key.id, key.name]);
     if (row === undefined) return undefined;
     checkKind(row.kind, kind);
@@ -64,7 +64,7 @@ export class CollectionCommands<Form extends NameForm> extends CounterCommands<F
    * @param take resolves to whether any were taken.
    * @internal
    */
-  protected async shrink(
+  protected async _shrink(
     kind: CollectionKind,
     members: string,
     key: NameLike,
@@ -73,7 +73,7 @@ export class CollectionCommands<Form extends NameForm> extends CounterCommands<F
     const row = this.space.key(key);
     this.noteWrite();
     await this.tables.atomic(async () => {
-      const held = await this.hold(kind, row);
+      const held = await this._hold(kind, row);
       if (held === undefined || !(await take(held))) return;
       const { version } = held;
       const drop = this.tables.collections.drop(members);
@@ -82,7 +82,7 @@ export class CollectionCommands<Form extends NameForm> extends CounterCommands<F
   }
 
   /** Removes members by name. @returns how many there were. @internal */
-  protected async removeMembers(
+  protected async _removeMembers(
     statements: MemberStatements,
     { version }: Held,
     members: readonly Buffer[],

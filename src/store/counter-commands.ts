@@ -116,7 +116,7 @@ export class CounterCommands<Form extends NameForm> extends StringCommands<Form>
       const { id, name } = row;
       // It may expire between the two statements: then it is free, and locked.
       for (;;) {
-        if (await this.offer(row, numberText(by), null)) return by + 0;
+        if (await this._offer(row, numberText(by), null)) return by + 0;
         const [held] = await this.tables.read<ValueRow>(this.tables.keys.getForUpdate, [id, name]);
         if (held !== undefined) return this.#addFloat(row, numberIn(held), by);
       }

@@ -97,8 +97,8 @@ export class HashCommands<Form extends NameForm> extends SortedSetQueries<Form> 
   async _hdel(key: NameLike, ...fields: NameLike[]): Promise<number> {
     const bytes = fields.map((field) => this.space.member('fields', field));
     let removed = 0;
-    await this.shrink(KeyKind.hash, this.tables.names.hashes, key, async (held) => {
-      removed = await this.removeMembers(this.tables.hashes, held, bytes);
+    await this._shrink(KeyKind.hash, this.tables.names.hashes, key, async (held) => {
+      removed = await this._removeMembers(this.tables.hashes, held, bytes);
       return removed > 0;
     });
     return removed;
@@ -129,7 +129,7 @@ export class HashCommands<Form extends NameForm> extends SortedSetQueries<Form> 
       if (added.affectedRows > 0) return BigInt(added.insertId);
     }
     return this.tables.atomic(async () => {
-      const version = await this.open(KeyKind.hash, row);
+      const version = await this._open(KeyKind.hash, row);
       const values = [version, bytes, more, more];
       const { insertId } = await this.#adding(row, bytes, () =>
         this.tables.write(hashes.increment, values),
@@ -158,13 +158,13 @@ export class HashCommands<Form extends NameForm> extends SortedSetQueries<Form> 
     const byBytes = new Map<string, Field>();
     for (const [name, value] of pairs) {
       const field = this.space.member('field', name);
-      byBytes.set(field.toString('latin1'), { field, ...(await this.fitting(value)) });
+      byBytes.set(field.toString('latin1'), { field, ...(await this._fitting(value)) });
     }
     return [...byBytes.values()].sort((a, b) => Buffer.compare(a.field, b.field));
   }
 
   async #add(key: StoreKey, fields: readonly Field[]): Promise<number> {
-    const version = await this.open(KeyKind.hash, key);
+    const version = await this._open(KeyKind.hash, key);
     let added = 0;
     for (const part of batches(fields, ({ field, bytes }) => field.length + bytes.length)) {
       const values = part.flatMap(({ field, kind, bytes }) => [version, field, kind, bytes]);

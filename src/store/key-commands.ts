@@ -29,7 +29,7 @@ export class KeyCommands<Form extends NameForm> extends StoreBase<Form> {
     const sorted = this.space.sorted(keys);
     const [key] = sorted;
     if (key === undefined) return 0;
-    if (sorted.length === 1) return (await this.change(this.tables.keys.delete, key)).affectedRows;
+    if (sorted.length === 1) return (await this._change(this.tables.keys.delete, key)).affectedRows;
     this.noteWrite();
     const parts = paddedBatches(sorted);
     if (parts.length === 1) return this.#deleteMany(sorted);
@@ -80,7 +80,7 @@ export class KeyCommands<Form extends NameForm> extends StoreBase<Form> {
   }
 
   async _persist(key: NameLike): Promise<boolean> {
-    return (await this.change(this.tables.keys.persist, this.space.key(key))).affectedRows > 0;
+    return (await this._change(this.tables.keys.persist, this.space.key(key))).affectedRows > 0;
   }
 
   /** How long a key still lives, in ms; -1 without an end, -2 where there is none. */

@@ -37,7 +37,7 @@ export class KeyValueStore<Form extends NameForm = 'string'> extends HashCommand
     if (first === undefined) return [];
     if (run.length === 1) return [await this.#one(first)];
     if (first.command === 'get') {
-      const rows = await this.rowsOf(run.map(({ args }) => args[0] as NameLike));
+      const rows = await this._rows(run.map(({ args }) => args[0] as NameLike));
       return rows.map((row) => this.decoded(row));
     }
     const entries = run.map(({ args: [key, value, options] }) => ({
@@ -45,7 +45,7 @@ export class KeyValueStore<Form extends NameForm = 'string'> extends HashCommand
       value,
       options: options as ExpiryOptions | undefined,
     }));
-    await this.setAll(entries);
+    await this._setAll(entries);
     return entries.map(() => undefined);
   }
 

@@ -47,8 +47,8 @@ export class SetCommands<Form extends NameForm> extends CollectionCommands<Form>
   async _srem(key: NameLike, ...members: NameLike[]): Promise<number> {
     const bytes = members.map((member) => this.space.member('members', member));
     let removed = 0;
-    await this.shrink(KeyKind.set, this.tables.names.sets, key, async (held) => {
-      removed = await this.removeMembers(this.tables.sets, held, bytes);
+    await this._shrink(KeyKind.set, this.tables.names.sets, key, async (held) => {
+      removed = await this._removeMembers(this.tables.sets, held, bytes);
       return removed > 0;
     });
     return removed;
@@ -104,17 +104,17 @@ export class SetCommands<Form extends NameForm> extends CollectionCommands<Form>
   async _spop(key: NameLike, count = 1): Promise<NameOf<Form>[]> {
     checkWhole('count', count, 0);
     let taken: Buffer[] = [];
-    await this.shrink(KeyKind.set, this.tables.names.sets, key, async (held) => {
+    await this._shrink(KeyKind.set, this.tables.names.sets, key, async (held) => {
       const values = [held.version, String(count)];
       const rows = await this.tables.read<{ member: Buffer }>(this.tables.sets.random, values);
       taken = rows.map(({ member }) => member);
-      return (await this.removeMembers(this.tables.sets, held, taken)) > 0;
+      return (await this._removeMembers(this.tables.sets, held, taken)) > 0;
     });
     return taken.map((member) => this.space.nameOf(member));
   }
 
   async #add(key: StoreKey, members: readonly Buffer[]): Promise<number> {
-    const version = await this.open(KeyKind.set, key);
+    const version = await this._open(KeyKind.set, key);
     let added = 0;
     for (const part of batches(members, ({ length }) => length)) {
       const values = part.flatMap((member) => [version, member]);

@@ -36,11 +36,7 @@ export class SortedSetCommands<Form extends NameForm> extends SetCommands<Form> 
   zadd(key: NameLike, score: number, member: NameLike): Promise<number>;
   zadd(key: NameLike, entries: readonly ScoredPair[]): Promise<number>;
   @releaseConnection
-  zadd(
-    key: NameLike,
-    scored: number | readonly ScoredPair[],
-    member?: NameLike,
-  ): Promise<number> {
+  zadd(key: NameLike, scored: number | readonly ScoredPair[], member?: NameLike): Promise<number> {
     return this._zadd(key, scored, member);
   }
 
@@ -50,7 +46,9 @@ export class SortedSetCommands<Form extends NameForm> extends SetCommands<Form> 
     member?: NameLike,
   ): Promise<number> {
     const row = this.space.key(key);
-    const entries = this.#entries(typeof scored === 'object' ? scored : [[scored, member as NameLike]]);
+    const entries = this.#entries(
+      typeof scored === 'object' ? scored : [[scored, member as NameLike]],
+    );
     const [entry] = entries;
     if (entry === undefined) return 0;
     this.noteWrite();
@@ -77,7 +75,7 @@ export class SortedSetCommands<Form extends NameForm> extends SetCommands<Form> 
     const { sortedSets } = this.tables;
     this.noteWrite();
     return this.tables.atomic(async () => {
-      const version = await this.open(KeyKind.sortedSet, row);
+      const version = await this._open(KeyKind.sortedSet, row);
       const values = [version, bytes];
       const [held] = await this.tables.read<{ score: number }>(sortedSets.scoreForUpdate, values);
       const sum = (held?.score ?? 0) + more + 0;
@@ -97,7 +95,7 @@ export class SortedSetCommands<Form extends NameForm> extends SetCommands<Form> 
     const bytes = members.map((member) => this.space.member('members', member));
     let removed = 0;
     await this.#shrink(key, async (held) => {
-      removed = await this.removeMembers(this.tables.sortedSets, held, bytes);
+      removed = await this._removeMembers(this.tables.sortedSets, held, bytes);
       return removed > 0;
     });
     return removed;
@@ -155,13 +153,13 @@ export class SortedSetCommands<Form extends NameForm> extends SetCommands<Form> 
       const sql = this.tables.sortedSets.ends(direction);
       taken = await this.tables.read<Entry>(sql, [held.version, String(count)]);
       const members = taken.map(({ member }) => member);
-      return (await this.removeMembers(this.tables.sortedSets, held, members)) > 0;
+      return (await this._removeMembers(this.tables.sortedSets, held, members)) > 0;
     });
     return taken.map(({ member, score }) => ({ member: this.space.nameOf(member), score }));
   }
 
-  #shrink(key: NameLike, take: Parameters<typeof this.shrink>[3]): Promise<void> {
-    return this.shrink(KeyKind.sortedSet, this.tables.names.sortedSets, key, take);
+  #shrink(key: NameLike, take: Parameters<typeof this._shrink>[3]): Promise<void> {
+    return this._shrink(KeyKind.sortedSet, this.tables.names.sortedSets, key, take);
   }
 
   /** By bytes; of a member that is there twice the last score counts. */
@@ -176,7 +174,7 @@ export class SortedSetCommands<Form extends NameForm> extends SetCommands<Form> 
   }
 
   async #add(key: StoreKey, entries: readonly Entry[]): Promise<number> {
-    const version = await this.open(KeyKind.sortedSet, key);
+    const version = await this._open(KeyKind.sortedSet, key);
     let added = 0;
     for (const part of batches(entries, ({ member }) => member.length)) {
       const values = part.flatMap(({ member, score }) => [version, member, score]);

@@ -70,7 +70,7 @@ export class StoreBase<Form extends NameForm = 'string'> {
    *
    * @internal
    */
-  protected async change(sql: string, { id, name }: StoreKey, ...values: unknown[]) {
+  protected async _change(sql: string, { id, name }: StoreKey, ...values: unknown[]) {
     this.noteWrite();
     return this.tables.write(sql, [id, name, ...values]);
   }

@@ -59,7 +59,7 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   async _set(key: NameLike, value: unknown, options: ExpiryOptions = NO_EXPIRY): Promise<void> {
     const { id, name, head } = this.space.key(key);
     const lifetime = lifetimeOf(options);
-    const { kind, bytes } = await this.fitting(value);
+    const { kind, bytes } = await this._fitting(value);
     this.noteWrite();
     await this.tables.write(this.tables.keys.set, [id, name, head, kind, bytes, lifetime]);
   }
@@ -76,7 +76,7 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
     options: ExpiryOptions = NO_EXPIRY,
   ): Promise<boolean> {
     const lifetime = lifetimeOf(options);
-    return this.offer(this.space.key(key), await this.fitting(value), lifetime);
+    return this._offer(this.space.key(key), await this._fitting(value), lifetime);
   }
 
   /** Sets a key, for ever, and gives what it held; `undefined` where it was absent. */
@@ -87,10 +87,10 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
 
   async _getSet<T = unknown>(key: NameLike, value: unknown): Promise<T | undefined> {
     const row = this.space.key(key);
-    const stored = await this.fitting(value);
+    const stored = await this._fitting(value);
     return this.tables.atomic(async () => {
-      if (await this.offer(row, stored, null)) return undefined;
-      const old = await this.lockedValue<T>(row);
+      if (await this._offer(row, stored, null)) return undefined;
+      const old = await this._locked<T>(row);
       const { id, name, head } = row;
       const { kind, bytes } = stored;
       await this.tables.write(this.tables.keys.set, [id, name, head, kind, bytes, null]);
@@ -107,8 +107,8 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   async _getDelete<T = unknown>(key: NameLike): Promise<T | undefined> {
     const row = this.space.key(key);
     return this.tables.atomic(async () => {
-      const old = await this.lockedValue<T>(row);
-      if (old !== undefined) await this.change(this.tables.keys.delete, row);
+      const old = await this._locked<T>(row);
+      if (old !== undefined) await this._change(this.tables.keys.delete, row);
       return old;
     });
   }
@@ -121,8 +121,8 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
 
   async _deleteIfEqual(key: NameLike, expected: unknown): Promise<boolean> {
     const row = this.space.key(key);
-    const { bytes } = await this.fitting(expected, 'expected');
-    const { affectedRows } = await this.change(this.tables.keys.deleteIfEqual, row, bytes);
+    const { bytes } = await this._fitting(expected, 'expected');
+    const { affectedRows } = await this._change(this.tables.keys.deleteIfEqual, row, bytes);
     return affectedRows > 0 || this.#unequal(row);
   }
 
@@ -145,8 +145,8 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   ): Promise<boolean> {
     const row = this.space.key(key);
     const lifetime = lifetimeOf(options);
-    const { bytes: wanted } = await this.fitting(expected, 'expected');
-    const { kind, bytes } = await this.fitting(value);
+    const { bytes: wanted } = await this._fitting(expected, 'expected');
+    const { kind, bytes } = await this._fitting(value);
     this.noteWrite();
     const values = [kind, bytes, lifetime, row.id, row.name, wanted];
     const { affectedRows } = await this.tables.write(this.tables.keys.setIfEqual, values);
@@ -160,7 +160,7 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   }
 
   async _mget<T = unknown>(keys: readonly NameLike[]): Promise<(T | undefined)[]> {
-    const rows = await this.rowsOf(keys);
+    const rows = await this._rows(keys);
     return rows.map((row) =>
       row === undefined || !isValue(row.kind) ? undefined : (this.decoded(row) as T),
     );
@@ -173,7 +173,7 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   }
 
   async _mset(entries: readonly (readonly [key: NameLike, value: unknown])[]): Promise<void> {
-    await this.setAll(entries.map(([key, value]) => ({ key, value })));
+    await this._setAll(entries.map(([key, value]) => ({ key, value })));
   }
 
   /**
@@ -199,11 +199,11 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   }
 
   /** Sets many keys, all of them or none; of a key that is there twice the last counts. @internal */
-  protected async setAll(entries: readonly NewValue[]): Promise<void> {
+  protected async _setAll(entries: readonly NewValue[]): Promise<void> {
     const rows = new Map<string, StoreKey & StoredValue & { readonly lifetime: number | null }>();
     for (const { key, value, options = NO_EXPIRY } of entries) {
       const lifetime = lifetimeOf(options);
-      const row = { ...this.space.key(key), ...(await this.fitting(value)), lifetime };
+      const row = { ...this.space.key(key), ...(await this._fitting(value)), lifetime };
       rows.set(row.id.toString('latin1'), row);
     }
     const sorted = [...rows.values()].sort((a, b) => Buffer.compare(a.id, b.id));
@@ -221,7 +221,7 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   }
 
   /** The rows of keys in their order, whatever they hold. @internal */
-  protected async rowsOf(keys: readonly NameLike[]): Promise<(ValueRow | undefined)[]> {
+  protected async _rows(keys: readonly NameLike[]): Promise<(ValueRow | undefined)[]> {
     const found = new Map<string, ValueRow>();
     for (const part of paddedBatches(this.space.sorted(keys))) {
       const sql = this.tables.keys.getMany(part.length);
@@ -239,7 +239,7 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   }
 
   /** Sets a key that is absent. False where it was there: it is locked then, in a transaction. @internal */
-  protected async offer(
+  protected async _offer(
     key: StoreKey,
     { kind, bytes }: StoredValue,
     lifetime: number | null,
@@ -251,13 +251,13 @@ export class StringCommands<Form extends NameForm> extends KeyCommands<Form> {
   }
 
   /** What a key holds, which nobody else changes from here to COMMIT. @internal */
-  protected async lockedValue<T>({ id, name }: StoreKey): Promise<T | undefined> {
+  protected async _locked<T>({ id, name }: StoreKey): Promise<T | undefined> {
     const [row] = await this.tables.read<ValueRow>(this.tables.keys.getForUpdate, [id, name]);
     return this.decoded(row) as T | undefined;
   }
 
   /** A value in bytes that the server will take. @throws {InvalidArgumentError} @internal */
-  protected async fitting(value: unknown, argument = 'value'): Promise<StoredValue> {
+  protected async _fitting(value: unknown, argument = 'value'): Promise<StoredValue> {
     const stored = this.codec.encode(value, argument);
     await checkFits(this.tables.db, argument, stored.bytes.length);
     return stored;
