@@ -1,6 +1,6 @@
 import type { RetryingPooledDatabase } from '../database';
 import type { ResultHeader } from '../driver/statement';
-import { partsOf } from '../pooled-database';
+import { partsOf, type DatabaseParts } from '../pooled-database';
 import { openFrame } from '../schema/standing';
 import type { TableDefinition } from '../schema/table';
 import { TableAccess } from '../schema/table-access';
@@ -25,12 +25,11 @@ export const storeTables: readonly TableDefinition[] = [
  */
 const RETRIES = 5;
 
-const IDEMPOTENT = Object.freeze({ idempotent: true });
-
 /** Runs a store's statements where the caller stands: in his transaction, his scope, or by themselves. */
 export class StoreTables {
   readonly db: RetryingPooledDatabase;
   readonly #access: TableAccess;
+  readonly #statements: DatabaseParts['statements'];
   readonly keys;
   readonly collections;
   readonly sets;
@@ -41,6 +40,7 @@ export class StoreTables {
 
   constructor(db: RetryingPooledDatabase, prefix: string, autoInstall: boolean) {
     this.db = db;
+    this.#statements = partsOf(db).statements;
     this.#access = new TableAccess(db, storeTables, prefix, autoInstall);
     const [keys = '', collections = '', sets = '', sortedSets = '', hashes = ''] = storeTables.map(
       (table) => this.#access.name(table),
@@ -60,17 +60,11 @@ export class StoreTables {
 
   /** What changes nothing: it is repeated after a lost connection. */
   read<Row>(sql: string, values: readonly unknown[]): Promise<Row[]> {
-    return this.#access.run(async () => {
-      const [rows] = await this.db.execute<Row[]>(sql, values, IDEMPOTENT);
-      return rows;
-    });
+    return this.#run<Row[]>(sql, values, true);
   }
 
   write(sql: string, values: readonly unknown[]): Promise<ResultHeader> {
-    return this.#access.run(async () => {
-      const [header] = await this.db.execute<ResultHeader>(sql, values);
-      return header;
-    });
+    return this.#run<ResultHeader>(sql, values, false);
   }
 
   /** Several statements: all of them or none. */
@@ -80,8 +74,12 @@ export class StoreTables {
 
   /** On a connection for itself alone: for the sweeper. */
   aside<Rows>(sql: string, values: readonly unknown[]): Promise<Rows> {
-    return this.#access.run(() =>
-      partsOf(this.db).statements.alone<Rows>(sql, values, { idempotent: true }),
-    );
+    return this.#access.run(() => this.#statements.alone<Rows>(sql, values, { idempotent: true }));
+  }
+
+  #run<T>(sql: string, values: readonly unknown[], idempotent: boolean): Promise<T> {
+    return this.#access
+      .run(() => this.#statements.here<T>(sql, values, idempotent))
+      .then(([found]) => found);
   }
 }
