@@ -44,7 +44,7 @@ export class TableAccess {
     try {
       return statement().catch((error: unknown) => this.#failed(error, statement));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -26,7 +26,7 @@ export interface TokenBucketOptions {
 export interface TokenBucketReply {
   /** Whether there were enough; if not, none were taken. */
   readonly allowed: boolean;
-  /** How many are left. */
+  /** How many are left, to the thousandth. */
   readonly remaining: number;
   /** In how many ms there will be enough, if nobody takes any; 0 where there were. */
   readonly retryAfter: number;
@@ -139,7 +139,7 @@ export class CounterCommands<Form extends NameForm> extends StringCommands<Form>
 
   /**
    * Takes tokens from a bucket that refills at a steady rate, by the server's clock; a bucket that was
-   * never used is full, and a full one takes no room. Times are kept in whole microseconds.
+   * never used is full; the row of a full one is swept a minute later. Times are kept in whole microseconds.
    *
    * @throws {WrongTypeError} where the key holds something else.
    */
@@ -152,7 +152,7 @@ export class CounterCommands<Form extends NameForm> extends StringCommands<Form>
     const { id, name, head } = this.space.key(key);
     const { full, cost } = bucketOf(options);
     this.noteWrite();
-    const values = [id, name, head, cost, cost, cost, full, cost, cost];
+    const values = [id, name, head, cost, cost, cost, cost, full, cost, cost];
     let header: ResultHeader;
     try {
       header = await this.tables.write(this.tables.keys.take, values);
@@ -165,7 +165,8 @@ export class CounterCommands<Form extends NameForm> extends StringCommands<Form>
     const reported = header.insertId;
     const allowed = reported % 2 === 1;
     const used = Math.floor(reported / 2);
-    const remaining = Math.max(0, options.capacity - (used * options.refillPerSecond) / MICROS);
+    const left = options.capacity - (used * options.refillPerSecond) / MICROS;
+    const remaining = Math.max(0, Math.round(left * 1000) / 1000);
     const retryAfter = allowed ? 0 : Math.max(0, used + cost - full) / 1000;
     return { allowed, remaining, retryAfter };
   }

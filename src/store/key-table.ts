@@ -44,7 +44,15 @@ export const REFUSALS: readonly number[] = [1690, 1292, 1264, 1265, 1366];
 /** First in each upsert: another key with the same hash is left alone. */
 const SAME_KEY = `name = IF(name = VALUES(name), name, ${REFUSED})`;
 
+/** Now, in microseconds since 1970. */
+const MICROS = `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${NOW})`;
+/** How long a full bucket's row stays, in microseconds. */
+const BUCKET_ROOM = 60_000_000;
+
 const COLUMNS = '(id, name, head, kind, version, value, expires_at)';
+
+/** As a text or a double a parameter would make a double of every sum. */
+const WHOLE = 'CAST(? AS SIGNED)';
 
 /**
  * The text of a whole number in a column, and a number: as Redis reads it, without spaces, signs or
@@ -54,11 +62,11 @@ export function sumIn(column: string): string {
   const read = `CAST(${column} AS SIGNED)`;
   return (
     `IF(LENGTH(${column}) <= 20 AND CAST(${read} AS BINARY) = ${column}, ` +
-    `CAST(LAST_INSERT_ID(${read} + CAST(? AS SIGNED)) AS SIGNED), 18446744073709551615 + LENGTH(${column}) + 1)`
+    `CAST(LAST_INSERT_ID(${read} + ${WHOLE}) AS SIGNED), 18446744073709551615 + LENGTH(${column}) + 1)`
   );
 }
 /** A number that the statement reports. */
-export const REPORTED = 'CAST(LAST_INSERT_ID(CAST(? AS SIGNED)) AS SIGNED)';
+export const REPORTED = `CAST(LAST_INSERT_ID(${WHOLE}) AS SIGNED)`;
 
 /** Every statement on the table of keys. */
 export function keyStatements(table: string) {
@@ -80,6 +88,8 @@ export function keyStatements(table: string) {
       'expires_at = VALUES(expires_at)',
     ]);
   const used = `TIMESTAMPDIFF(MICROSECOND, ${NOW}, expires_at)`;
+  const reading = 'CAST(value AS SIGNED)';
+  const lacking = `GREATEST(0, ${reading} - ${MICROS})`;
   const listed = (count: number): string =>
     `k.id IN (${marks(count)}) AND k.name IN (${marks(count)}) AND ${LIVE}`;
   return {
@@ -113,18 +123,21 @@ export function keyStatements(table: string) {
       `expires_at = IF(${LIVE}, expires_at, NULL)`,
     ]),
     /**
-     * A bucket is the moment at which it will be full again, which is its end: a full one is as good as
-     * none. Reports twice the microseconds until then, and 1 more where there was enough in it.
+     * A bucket's value is the moment at which it will be full again, in microseconds since 1970. Reports
+     * twice the microseconds until then, and 1 more where there was enough in it. Its row ends some
+     * time after that moment, such that the index of ends changes once in that time and not each time.
      */
     take: upsert(
-      `(?, ?, ?, ${KeyKind.bucket} + 0 * LAST_INSERT_ID(2 * ? + 1), NULL, NULL, ${LATER})`,
+      `(?, ?, ?, ${KeyKind.bucket}, NULL, ${MICROS} + ${WHOLE} + 0 * LAST_INSERT_ID(2 * ${WHOLE} + 1), ` +
+        `${NOW} + INTERVAL ? + ${BUCKET_ROOM} MICROSECOND)`,
       [
         `kind = IF(${LIVE}, IF(kind = ${KeyKind.bucket}, kind, ${REFUSED}), VALUES(kind))`,
         'version = NULL',
-        'value = NULL',
-        `expires_at = IF(${LIVE}, expires_at + INTERVAL IF(${used} + ? <= ?, ` +
-          `? + 0 * LAST_INSERT_ID(2 * (${used} + ?) + 1), 0 * LAST_INSERT_ID(2 * ${used})) ` +
-          'MICROSECOND, VALUES(expires_at))',
+        `value = IF(${LIVE}, IF(${lacking} + ${WHOLE} <= ${WHOLE}, ` +
+          `${MICROS} + ${lacking} + ${WHOLE} + 0 * LAST_INSERT_ID(2 * (${lacking} + ${WHOLE}) + 1), ` +
+          `${reading} + 0 * LAST_INSERT_ID(2 * ${lacking})), VALUES(value))`,
+        `expires_at = IF(${LIVE} AND (expires_at IS NULL OR ${used} >= ${reading} - ${MICROS}), ` +
+          `expires_at, ${NOW} + INTERVAL ${reading} - ${MICROS} + ${BUCKET_ROOM} MICROSECOND)`,
       ],
     ),
     /** Reports 1 where the collection is new and the version offered is its own, 0 where there is a key. */

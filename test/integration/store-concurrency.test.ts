@@ -126,6 +126,12 @@ onEachServer((bench) => {
     const bucket = { capacity: 20, refillPerSecond: 0.001 };
     const replies = await times(60, () => store.tokenBucket('bucket', bucket));
     expect(replies.filter(({ allowed }) => allowed)).toHaveLength(20);
+    // Whatever becomes of its row's end, a bucket holds what it held.
+    expect(await store.persist('bucket')).toBe(true);
+    expect(await store.tokenBucket('bucket', bucket)).toMatchObject({ allowed: false });
+    expect(await store.expire('bucket', 100_000)).toBe(true);
+    expect(await store.tokenBucket('bucket', bucket)).toMatchObject({ allowed: false });
+    expect(await store.ttl('bucket')).toBeGreaterThan(19_000_000);
     expect(Math.max(...replies.map(({ retryAfter }) => retryAfter))).toBeLessThanOrEqual(1_000_000);
   });
 });
