@@ -11,7 +11,7 @@ const PAGE = 200;
 interface Collection {
   readonly version: Buffer;
   readonly kind: number;
-  readonly abandoned: number;
+  readonly abandoned: number | string;
 }
 
 /**
@@ -49,7 +49,7 @@ export class StoreSweeper {
   async #look(): Promise<boolean> {
     const { page } = this.#tables.collections;
     const rows = await this.#tables.aside<Collection[]>(page, [this.#after, String(PAGE)]);
-    this.#abandoned.push(...rows.filter(({ abandoned }) => abandoned === 1));
+    this.#abandoned.push(...rows.filter(({ abandoned }) => Number(abandoned) === 1));
     const last = rows.length < PAGE ? undefined : rows.at(-1)?.version;
     this.#after = last ?? Buffer.alloc(0);
     return last === undefined;

@@ -1,5 +1,6 @@
 import type { RetryingPooledDatabase } from '../database';
 import type { ResultHeader } from '../driver/statement';
+import { Limit } from '../limit';
 import { partsOf, type DatabaseParts } from '../pooled-database';
 import { openFrame } from '../schema/standing';
 import type { TableDefinition } from '../schema/table';
@@ -24,6 +25,9 @@ export const storeTables: readonly TableDefinition[] = [
  * Nothing of it stays before its COMMIT, and it runs no code of the caller's.
  */
 const RETRIES = 5;
+
+/** How long one statement of a sweep may take, in ms: a row may be locked. */
+const WITHIN = 1000;
 
 /** Runs a store's statements where the caller stands: in his transaction, his scope, or by themselves. */
 export class StoreTables {
@@ -72,9 +76,16 @@ export class StoreTables {
     return this.#access.run(() => this.db.atomic(commands, { retries: RETRIES }));
   }
 
-  /** On a connection for itself alone: for the sweeper. */
-  aside<Rows>(sql: string, values: readonly unknown[]): Promise<Rows> {
-    return this.#access.run(() => this.#statements.alone<Rows>(sql, values, { idempotent: true }));
+  /** On a connection for itself alone, within a second: for the sweeper, which can wait. */
+  async aside<Rows>(sql: string, values: readonly unknown[]): Promise<Rows> {
+    const { clock } = partsOf(this.db).host;
+    const limit = new Limit(clock, { kind: 'statement' }, { timeout: WITHIN });
+    const options = { idempotent: true, limit };
+    try {
+      return await this.#access.run(() => this.#statements.alone<Rows>(sql, values, options));
+    } finally {
+      limit.end();
+    }
   }
 
   #run<T>(sql: string, values: readonly unknown[], idempotent: boolean): Promise<T> {

@@ -3,6 +3,7 @@ import {
   KeyValueStore,
   type RetryingPooledDatabase,
   SchemaError,
+  WrongTypeError,
   auditReleases,
   install,
 } from '../../src/index';
@@ -33,6 +34,14 @@ onEachServer((bench) => {
       await store.zadd('sorted', 1, 'a');
       await store.hset('hash', { f: 1 });
       expect(await store.nextId('order')).toBe(1n);
+      // A command that is refused leaves the transaction as it was.
+      await expect(store.incrBy('set')).rejects.toThrow(WrongTypeError);
+      await expect(
+        store.zadd('set', [
+          [1, 'a'],
+          [2, 'b'],
+        ]),
+      ).rejects.toThrow(WrongTypeError);
       expect(await store.zpopMin('sorted')).toEqual([{ member: 'a', score: 1 }]);
     };
     const undone = db.atomic(async () => {
