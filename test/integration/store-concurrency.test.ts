@@ -101,20 +101,16 @@ onEachServer((bench) => {
       expect(await store(0).exists('set')).toBe(sum(changes) > 0 ? 1 : 0);
     });
 
-    it('in transactions of the caller’s: no deadlock reaches those who have them repeated', async () => {
-      const added = await times(48, (at) => {
-        const db = databases[at % POOLS]!;
-        return db.atomic(
-          async () => {
-            const fresh = await store(at).sadd('set', `member ${at}`);
-            await store(at).expire('set', 100_000);
-            await store(at).zadd('sorted', at, `member ${at}`);
-            await store(at).incrBy('counter');
-            return fresh;
-          },
-          { retries: 10 },
-        );
-      });
+    it('in transactions that write the same keys in the same order there is no deadlock', async () => {
+      const added = await times(48, (at) =>
+        databases[at % POOLS]!.atomic(async () => {
+          const fresh = await store(at).sadd('set', `member ${at}`);
+          await store(at).expire('set', 100_000);
+          await store(at).zadd('sorted', at, `member ${at}`);
+          await store(at).incrBy('counter');
+          return fresh;
+        }),
+      );
       expect(sum(added)).toBe(48);
       expect(await store(0).scard('set')).toBe(48);
       expect(await store(0).get('counter')).toBe('48');
