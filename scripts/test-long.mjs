@@ -51,6 +51,12 @@ const forms = {
     about: 'locks on two nodes of a Galera cluster at once',
     env: { BOOMERANG_LOCK_GALERA: { seconds: 15 } },
   },
+  storeRedis: {
+    file: 'test/integration/store-redis',
+    test: '',
+    about: '120,000 random commands of the store against a real Redis, on each server',
+    env: { BOOMERANG_STORE_REDIS: { numRuns: 1000, seed } },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

@@ -18,6 +18,20 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export { KeyValueStore } from './store/key-value-store';
+export type {
+  ExpiryOptions,
+  KeyValueStoreOptions,
+  NameForm,
+  NameLike,
+  NameOf,
+} from './store/store-options';
+export type { StoreStats } from './store/store-base';
+export type { StorePipeline } from './store/pipeline';
+export type { TokenBucketOptions, TokenBucketReply } from './store/counter-commands';
+export type { ScoredMember, ScoredPair } from './store/sorted-set-commands';
+export type { Ranged, RangeOptions, ScoreRangeOptions } from './store/sorted-set-queries';
+export type { Fields } from './store/hash-commands';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

@@ -2,9 +2,10 @@ import type { RetryingPooledDatabase } from './database';
 import { lockTable } from './lock/lock-table';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
 import type { TableDefinition } from './schema/table';
+import { storeTables } from './store/store-tables';
 
 /** Every table of this library's. */
-const TABLES: readonly TableDefinition[] = [lockTable];
+const TABLES: readonly TableDefinition[] = [lockTable, ...storeTables];
 
 /**
  * Brings the library's tables to this version's form: creates what is missing, upgrades what is older.

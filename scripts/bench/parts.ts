@@ -9,6 +9,7 @@ import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
 import { spikePart } from './spike-part';
 import { statementPart } from './statement-part';
+import { storePart } from './store-part';
 import { transactionPart } from './transaction-part';
 import { waitersPart } from './waiters-part';
 
@@ -19,6 +20,7 @@ export const parts: readonly Part[] = [
   transactionPart,
   lockPart,
   lockStealPart,
+  storePart,
   checkoutPart,
   spikePart,
   waitersPart,

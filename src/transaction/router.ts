@@ -132,6 +132,14 @@ export class StatementRouter extends StatementFace {
     return rows;
   }
 
+  /**
+   * Runs a prepared statement of the library's own where the caller stands, as `execute` does a
+   * caller's: there is nothing to check. May throw.
+   */
+  here<T>(sql: string, values: readonly unknown[], idempotent?: boolean): Promise<Result<T>> {
+    return this.dispatch<T>('execute', { statement: { sql, values }, idempotent });
+  }
+
   /** Text with values escaped into it by the library. */
   async runEscaped(sql: string): Promise<ResultHeader> {
     const request = { statement: { sql, escaped: true }, idempotent: undefined };
