@@ -1,4 +1,4 @@
-import type { Result, ResultHeader, StatementKind } from '../driver/statement';
+import type { Result, ResultHeader, Statement, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
 import { traitsOf } from '../driver/sql-text';
 import type { Limit } from '../limit';
@@ -127,7 +127,7 @@ export class StatementRouter extends StatementFace {
     { limit, ...request }: AloneOptions = {},
   ): Promise<T> {
     this.#host.policy.noteCall();
-    const checked = { statement: { sql, values }, idempotent: undefined, ...request };
+    const checked = { statement: this.#own(sql, values), idempotent: undefined, ...request };
     const [rows] = await this.#begin<T>('execute', checked, undefined, limit);
     return rows;
   }
@@ -137,7 +137,13 @@ export class StatementRouter extends StatementFace {
    * caller's: there is nothing to check. May throw.
    */
   here<T>(sql: string, values: readonly unknown[], idempotent?: boolean): Promise<Result<T>> {
-    return this.dispatch<T>('execute', { statement: { sql, values }, idempotent });
+    return this.dispatch<T>('execute', { statement: this.#own(sql, values), idempotent });
+  }
+
+  /** With rows as the library reads them, whatever form the caller's options give to his. */
+  #own(sql: string, values: readonly unknown[]): Statement {
+    const shape = this.#host.ownShape;
+    return shape === undefined ? { sql, values } : { sql, values, shape };
   }
 
   /** Text with values escaped into it by the library. */
