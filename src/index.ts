@@ -18,6 +18,16 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export { Cache, type CacheItem } from './cache/cache';
+export type {
+  CacheOptions,
+  CompressOptions,
+  GetOrSetOptions,
+  MemoryOptions,
+  SetOptions,
+} from './cache/cache-options';
+export type { CacheStats } from './cache/cache-stats';
+export { cached, type CachedOptions } from './cache/cached';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

@@ -1,10 +1,12 @@
+import { cacheTable } from './cache/cache-table';
+import { cacheTagTable } from './cache/cache-tag-table';
 import type { RetryingPooledDatabase } from './database';
 import { lockTable } from './lock/lock-table';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
 import type { TableDefinition } from './schema/table';
 
 /** Every table of this library's. */
-const TABLES: readonly TableDefinition[] = [lockTable];
+const TABLES: readonly TableDefinition[] = [lockTable, cacheTable, cacheTagTable];
 
 /**
  * Brings the library's tables to this version's form: creates what is missing, upgrades what is older.

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { ConfigurationError, describeType } from '../errors';
+import { toBytes } from '../values/bytes';
+
+/** The longest key, in bytes of UTF-8. */
+export const LONGEST_KEY = 3072;
+const LONGEST_NAMESPACE = 128;
+const LONGEST_TAG = 1024;
+
+/** Of a row's id: what all rows of a namespace begin with, and the rest. */
+const HEAD = 8;
+const TAIL = 16;
+export const ID_BYTES = HEAD + TAIL;
+export const TAG_BYTES = 16;
+
+const SEPARATOR = Buffer.alloc(1);
+
+/** An entry's key, as rows have it. */
+export interface CacheKey {
+  /** Where the row is found. */
+  readonly id: Buffer;
+  /** Namespace and key in full: what makes a collision of ids a miss and not a mix-up. */
+  readonly full: Buffer;
+  /** The id as text, for maps in memory. */
+  readonly name: string;
+}
+
+function digest(bytes: number, ...parts: readonly (Buffer | string)[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest().subarray(0, bytes);
+}
+
+/**
+ * A part of the table that is cleared by itself. Its rows lie together: their ids begin alike, and
+ * within it they are spread evenly, which is what the sampling of the eviction relies on.
+ */
+export class Namespace {
+  /** What every full key begins with. */
+  readonly #prefix: Buffer;
+  readonly #head: Buffer;
+  /** The row whose version counts how often the namespace was cleared. */
+  readonly epochId: Buffer;
+  /** The bounds of its ids: the lowest, and one above the highest. */
+  readonly first: Buffer;
+  readonly beyond: Buffer;
+
+  /** @throws {ConfigurationError} for what is no name. */
+  constructor(name: unknown) {
+    const fits = typeof name === 'string' && name.isWellFormed() && !name.includes('\0');
+    if (!fits || Buffer.byteLength(name) > LONGEST_NAMESPACE) {
+      const rule = `must be a string of at most ${LONGEST_NAMESPACE} bytes without NUL, got ${describeType(name)}`;
+      throw new ConfigurationError('namespace', rule);
+    }
+    this.#prefix = Buffer.concat([Buffer.from(name), SEPARATOR]);
+    this.#head = digest(HEAD, this.#prefix);
+    this.epochId = digest(TAG_BYTES, 'namespace', SEPARATOR, this.#prefix);
+    this.first = Buffer.concat([this.#head, Buffer.alloc(TAIL)]);
+    this.beyond = Buffer.concat([this.#head, Buffer.alloc(TAIL, 0xff)]);
+  }
+
+  /** @throws {InvalidArgumentError} naming the rule, never the key. */
+  key(key: unknown): CacheKey {
+    const bytes = toBytes('key', key, { longest: LONGEST_KEY });
+    const full = Buffer.concat([this.#prefix, bytes]);
+    const id = Buffer.concat([this.#head, digest(TAIL, full)]);
+    return { id, full, name: id.toString('latin1', HEAD) };
+  }
+
+  /** The key of a row; `undefined` where it is another namespace's. */
+  keyOf(full: Buffer): Buffer | undefined {
+    const length = this.#prefix.length;
+    if (this.#prefix.compare(full, 0, length) !== 0) return undefined;
+    return full.subarray(length);
+  }
+
+  /** @throws {InvalidArgumentError} naming the rule, never the tag. */
+  tag(tag: unknown): Buffer {
+    const bytes = toBytes('tag', tag, { least: 1, longest: LONGEST_TAG });
+    return digest(TAG_BYTES, 'tag', SEPARATOR, this.#prefix, bytes);
+  }
+
+  /** Somewhere among its ids. `share` is from 0 to 1. */
+  at(share: number): Buffer {
+    const id = Buffer.from(this.first);
+    id.writeUIntBE(Math.floor(share * 2 ** 48), HEAD, 6);
+    return id;
+  }
+
+  /** How far into its ids an id lies, from 0 to 1. */
+  shareOf(id: Buffer): number {
+    return id.readUIntBE(HEAD, 6) / 2 ** 48;
+  }
+}
