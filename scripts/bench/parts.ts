@@ -1,3 +1,4 @@
+import { cachePart } from './cache-part';
 import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
@@ -18,6 +19,7 @@ export const parts: readonly Part[] = [
   transactionPart,
   lockPart,
   lockStealPart,
+  cachePart,
   checkoutPart,
   spikePart,
   waitersPart,
