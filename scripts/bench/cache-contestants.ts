@@ -1,6 +1,7 @@
 import KeyvMysql from '@keyv/mysql';
+import { createRequire } from 'node:module';
 import session from 'express-session';
-import makeMysqlStore from 'express-mysql-session';
+
 import { Redis } from 'ioredis';
 import type { Cache } from '../../src/index';
 import type { RedisHandle } from '../server';
@@ -24,9 +25,9 @@ export interface CacheContestants {
   readonly redis: Redis | undefined;
 }
 
-const MysqlStore = makeMysqlStore(session as never) as unknown as new (
-  options: object,
-) => MysqlSessionStore;
+// It has no declarations.
+const makeStore = createRequire(__filename)('express-mysql-session') as (of: object) => unknown;
+const MysqlStore = makeStore(session) as new (options: object) => MysqlSessionStore;
 
 let tables = 0;
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { ConfigurationError, describeType } from '../errors';
 import { toBytes } from '../values/bytes';
 
@@ -25,11 +25,22 @@ export interface CacheKey {
   readonly name: string;
 }
 
+/** Keys whose ids are remembered, and how long each may be. */
+const REMEMBERED = 4096;
+const SHORT = 200;
+
 function digest(bytes: number, ...parts: readonly (Buffer | string)[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest().subarray(0, bytes);
+  const whole = Buffer.concat(
+    parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)),
+  );
+  return sha256(whole).subarray(0, bytes);
 }
+
+/** In one call where Node has it (20.12). */
+const sha256: (data: Buffer) => Buffer =
+  typeof crypto.hash === 'function'
+    ? (data) => crypto.hash('sha256', data, 'buffer')
+    : (data) => crypto.createHash('sha256').update(data).digest();
 
 /**
  * A part of the table that is cleared by itself. Its rows lie together: their ids begin alike, and
@@ -41,6 +52,7 @@ export class Namespace {
   readonly #head: Buffer;
   /** The row whose version counts how often the namespace was cleared. */
   readonly epochId: Buffer;
+  readonly #known = new Map<unknown, CacheKey>();
   /** The bounds of its ids: the lowest, and one above the highest. */
   readonly first: Buffer;
   readonly beyond: Buffer;
@@ -61,6 +73,17 @@ export class Namespace {
 
   /** @throws {InvalidArgumentError} naming the rule, never the key. */
   key(key: unknown): CacheKey {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const made = this.#make(key);
+    if (typeof key === 'string' && key.length <= SHORT) {
+      if (this.#known.size >= REMEMBERED) this.#known.clear();
+      this.#known.set(key, made);
+    }
+    return made;
+  }
+
+  #make(key: unknown): CacheKey {
     const bytes = toBytes('key', key, { longest: LONGEST_KEY });
     const full = Buffer.concat([this.#prefix, bytes]);
     const id = Buffer.concat([this.#head, digest(TAIL, full)]);

@@ -132,8 +132,8 @@ const tagList: Rule = (value) =>
     ? `must have at most ${MOST_TAGS} tags, has ${(value as unknown[]).length}`
     : undefined);
 
-/** 100 years stand for ever: longer than that is a mistake. */
-export const FOR_EVER = 100 * 365 * 86_400_000;
+/** What stands for ever; no time may be longer. */
+export const FOR_EVER = 200 * 365 * 86_400_000;
 
 const lifetime: Rule = (value) =>
   duration(value) ?? ((value as number) > FOR_EVER ? `must be at most ${FOR_EVER} ms` : undefined);

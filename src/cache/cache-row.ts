@@ -4,6 +4,8 @@ export interface SoleValueRow {
   readonly value: Buffer;
   /** In µs. */
   readonly fresh: number;
+  /** Whether it has tags, which have to count too. */
+  readonly tagged: number;
 }
 
 /** The same among others, where its tags are still to be looked at. */

@@ -7,6 +7,9 @@ import { versionSql, versionSumSql } from './cache-tag-table';
 import type { Doomed, LookRow, SampleRow, SoleValueRow, ValueRow, WalkRow } from './cache-row';
 import type { Entry } from './entry';
 
+/** How many seconds one step of `due` is: an entry is removed so much later than it could be at most. */
+const STEP = 10;
+
 /** Tags that an entry may have. */
 export const MOST_TAGS = 16;
 
@@ -33,16 +36,18 @@ export const cacheTable: TableDefinition = {
     'written_at DATETIME(6) NOT NULL, ' +
     'fresh_until DATETIME(6) NOT NULL, ' +
     'gone_at DATETIME(6) NOT NULL, ' +
+    // Coarse, so that rewriting an entry seldom changes the index.
+    `due INT UNSIGNED AS (TIMESTAMPDIFF(SECOND, '2000-01-01', gone_at) DIV ${STEP}) STORED, ` +
     'filler BINARY(8) NULL, ' +
     'fill_until DATETIME(6) NULL, ' +
-    'KEY gone (gone_at)' +
+    'KEY due (due)' +
     ') ENGINE=InnoDB',
   upgrades: {},
 };
 
 const NOW = 'UTC_TIMESTAMP(6)';
-/** So many microseconds from now. */
-const LATER = `${NOW} + INTERVAL ? MICROSECOND`;
+/** So many microseconds from now. What has no end has the same one always, for the index's sake. */
+const LATER = `LEAST(${NOW} + INTERVAL ? MICROSECOND, TIMESTAMP'2200-01-01 00:00:00')`;
 /** Whether nobody is making a value. */
 const UNFILLED = `(fill_until IS NULL OR fill_until <= ${NOW})`;
 
@@ -61,6 +66,8 @@ export class CacheTable {
   readonly #epoch: Buffer;
   readonly #timeout: number;
   readonly #sql: ReturnType<typeof statementsOn>;
+  /** Whether a value with tags was met: until then a read does not ask for versions of tags. */
+  #meetsTags = false;
 
   /** @param timeout of each statement, in ms; 0 is the database's own. */
   constructor(access: TableAccess, tagTable: string, epochId: Buffer, timeout: number) {
@@ -73,8 +80,14 @@ export class CacheTable {
   }
 
   /** The value of one key, if it counts. */
-  async value({ id, full }: CacheKey): Promise<SoleValueRow | undefined> {
-    return (await this.#rows<SoleValueRow>(this.#sql.value, [id, full, this.#epoch]))[0];
+  async value(key: CacheKey): Promise<SoleValueRow | undefined> {
+    const { value, taggedValue } = this.#sql;
+    const values = [key.id, key.full, this.#epoch];
+    const sql = this.#meetsTags ? taggedValue : value;
+    const [row] = await this.#rows<SoleValueRow>(sql, values);
+    if (this.#meetsTags || row?.tagged !== 1) return row;
+    this.#meetsTags = true;
+    return this.value(key);
   }
 
   /** Values of several, which count if their tags do. */
@@ -260,7 +273,7 @@ function statementsOn(table: string, tagTable: string) {
   );
   const tagsHold = `(c.tags IS NULL OR c.tag_sum = ${versionSumSql(tagTable, ids)})`;
   const counts = `kind IS NOT NULL AND fresh_until > ${NOW} AND epoch = ${epoch}`;
-  const sole = `kind, value, ${until('fresh_until')} AS fresh`;
+  const sole = `kind, value, ${until('fresh_until')} AS fresh, tags IS NOT NULL AS tagged`;
   const value = `id, full_key, ${sole}, tags, tag_sum`;
   const look =
     `${value}, version, cost, ${until('gone_at')} AS remaining, ` +
@@ -272,7 +285,8 @@ function statementsOn(table: string, tagTable: string) {
   const row = (epochSql: string): string =>
     `(?, ?, ?, ?, ?, ?, ${epochSql}, ?, ?, 0, ${NOW}, ${LATER}, ${LATER})`;
   return {
-    value: `SELECT ${sole} FROM ${table} c WHERE id = ? AND full_key = ? AND ${counts} AND ${tagsHold}`,
+    value: `SELECT ${sole} FROM ${table} WHERE id = ? AND full_key = ? AND ${counts}`,
+    taggedValue: `SELECT ${sole} FROM ${table} c WHERE id = ? AND full_key = ? AND ${counts} AND ${tagsHold}`,
     values: (count: number) =>
       `SELECT ${value} FROM ${table} WHERE id IN (${listOf(count)}) AND ${counts}`,
     look:
@@ -312,7 +326,9 @@ function statementsOn(table: string, tagTable: string) {
     touch:
       `UPDATE ${table} c SET fresh_until = ${LATER}, gone_at = ${LATER} ` +
       `WHERE id = ? AND full_key = ? AND ${counts} AND ${tagsHold}`,
-    gone: `SELECT id FROM ${table} FORCE INDEX (gone) WHERE gone_at < ${NOW} ORDER BY gone_at LIMIT ?`,
+    gone:
+      `SELECT id FROM ${table} FORCE INDEX (due) ` +
+      `WHERE due < TIMESTAMPDIFF(SECOND, '2000-01-01', ${NOW}) DIV ${STEP} ORDER BY due LIMIT ?`,
     walk:
       `SELECT id, version, epoch, tags, tag_sum FROM ${table} FORCE INDEX (PRIMARY) ` +
       `WHERE id >= ? AND id <= ? AND kind IS NOT NULL ORDER BY id LIMIT ?`,

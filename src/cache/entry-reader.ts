@@ -10,7 +10,7 @@ import { NOTHING, tagIdsOf, tagsCount, type Found, type Look } from './entry';
 /** Keys in one statement at most. */
 const MOST = 256;
 /** Joined statements under way at most: what is asked for meanwhile goes together. */
-const AT_ONCE = 2;
+const AT_ONCE = 1;
 
 interface Tagged {
   readonly tags: Buffer | null;

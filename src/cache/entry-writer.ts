@@ -11,7 +11,9 @@ import type { Basis, Entry } from './entry';
 /** Entries in one statement at most, and bytes of values in it; every server takes so much. */
 const MOST = 128;
 const MOST_BYTES = 256 * 1024;
-const AT_ONCE = 2;
+const AT_ONCE = 1;
+/** Entries for which a look at the namespace costs more than it saves. */
+const FEW = 6;
 /** Values above this are written each by a statement of its own. */
 const LARGE = 16 * 1024;
 /** How long a deletion leaves a trace, in ms: longer than a transaction should be open. */
@@ -99,11 +101,20 @@ export class EntryWriter {
     return { epoch, tags, tagSum };
   }
 
-  async #together(entries: readonly Entry[]): Promise<void[]> {
-    await Promise.all(
-      portions(lastOfEach(entries)).map((some) => this.#table.put(some, newVersion())),
-    );
-    return entries.map(() => undefined);
+  async #together(all: readonly Entry[]): Promise<void[]> {
+    const last = lastOfEach(all);
+    const entries = last.length < FEW ? last : await this.#withEpoch(last);
+    await Promise.all(portions(entries).map((some) => this.#table.put(some, newVersion())));
+    return all.map(() => undefined);
+  }
+
+  /** Reading the epoch once is cheaper than having each row look for it. */
+  async #withEpoch(entries: readonly Entry[]): Promise<Entry[]> {
+    const { epoch } = await this.basis([]);
+    return entries.map((entry) => ({
+      ...entry,
+      basis: { ...entry.basis, epoch: entry.basis.epoch ?? epoch },
+    }));
   }
 }
 
