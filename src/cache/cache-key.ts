@@ -90,6 +90,11 @@ export class Namespace {
     return { id, full, name: id.toString('latin1', HEAD) };
   }
 
+  /** What the full keys begin with of keys that begin so. @throws {InvalidArgumentError} naming the rule. */
+  prefix(prefix: unknown): Buffer {
+    return Buffer.concat([this.#prefix, toBytes('prefix', prefix, { longest: LONGEST_KEY })]);
+  }
+
   /** The key of a row; `undefined` where it is another namespace's. */
   keyOf(full: Buffer): Buffer | undefined {
     const length = this.#prefix.length;

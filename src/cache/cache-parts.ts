@@ -14,7 +14,8 @@ import {
 } from './cache-options';
 import { newCounters, type CacheStats } from './cache-stats';
 import { CacheSweep } from './cache-sweep';
-import { CacheTable, cacheTable } from './cache-table';
+import { CacheRows } from './cache-rows';
+import { cacheTable } from './cache-table';
 import { CacheTagTable, cacheTagTable } from './cache-tag-table';
 import type { Entry, Found, Packed } from './entry';
 import { EntryReader } from './entry-reader';
@@ -30,11 +31,17 @@ const NOTE_EVERY = 1000;
 /** Told after a change that counts: which keys, or any where none are named. */
 type OnChange = (keys: readonly CacheKey[] | undefined) => void;
 
+/** Some entries, and where the next ones are; `undefined` after the last. */
+export interface Page {
+  readonly found: [key: string, found: Found][];
+  readonly last: Buffer | undefined;
+}
+
 /** What a cache is made of, and what its calls have in common: memory, counts, work that rides on writes. */
 export class CacheParts {
   readonly db: RetryingPooledDatabase;
   readonly namespace: Namespace;
-  readonly table: CacheTable;
+  readonly table: CacheRows;
   readonly tags: CacheTagTable;
   readonly reader: EntryReader;
   readonly writer: EntryWriter;
@@ -61,7 +68,7 @@ export class CacheParts {
     this.namespace = new Namespace(resolved.namespace);
     this.packer = new Packer(resolved.serializer);
     this.tags = new CacheTagTable(access);
-    this.table = new CacheTable(access, this.tags.table, this.namespace.epochId, statementTimeout);
+    this.table = new CacheRows(access, this.tags.table, this.namespace.epochId, statementTimeout);
     this.reader = new EntryReader(db, this.table, this.tags);
     this.writer = new EntryWriter(db, this.table, this.tags, this.namespace);
     this.memory = memory === undefined ? undefined : new MemoryTier(memory, clock);
@@ -114,15 +121,25 @@ export class CacheParts {
     return kept;
   }
 
-  async read(key: CacheKey): Promise<Packed | undefined> {
+  /** As few promises as can be: this is the path of every read. */
+  read(key: CacheKey): Promise<Packed | undefined> {
     const kept = this.recall(key);
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) return Promise.resolve(kept);
     const mark = this.memory?.begin();
-    const found = await this.#tolerated(this.reader.value(key), undefined);
-    this.#count(found);
-    if (found === undefined || mark === undefined) return found;
-    if (openFrame(this.db) === undefined) this.memory?.put(key.name, found, mark);
-    return found;
+    return this.reader.value(key).then(
+      (found) => {
+        this.#count(found);
+        if (found !== undefined && mark !== undefined && openFrame(this.db) === undefined) {
+          this.memory?.put(key.name, found, mark);
+        }
+        return found;
+      },
+      (error: unknown) => {
+        if (!this.#isMiss(error)) throw error;
+        this.#count(undefined);
+        return undefined;
+      },
+    );
   }
 
   async readMany(keys: readonly CacheKey[]): Promise<(Packed | undefined)[]> {
@@ -146,11 +163,8 @@ export class CacheParts {
   }
 
   /** Entries after an id, and where the next page begins; `undefined` after the last one. */
-  async page(
-    after: Buffer,
-    most: number,
-  ): Promise<{ found: [string, Found][]; last: Buffer | undefined }> {
-    const rows = await this.table.page(after, this.namespace.beyond, most);
+  async page(after: Buffer, prefix: Buffer, most: number): Promise<Page> {
+    const rows = await this.table.page(after, this.namespace.beyond, prefix, most);
     const voids = await this.reader.voids(rows);
     const found: [string, Found][] = [];
     for (const row of rows) {

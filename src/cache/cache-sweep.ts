@@ -1,6 +1,6 @@
 import type { SweptBatch } from '../schema/sweeper';
 import type { Namespace } from './cache-key';
-import type { CacheTable } from './cache-table';
+import type { CacheRows } from './cache-rows';
 import { versionOf, type CacheTagTable } from './cache-tag-table';
 import type { EntryReader } from './entry-reader';
 
@@ -12,13 +12,13 @@ const BATCH = 500;
  * with each call, for those that an invalidation made void before their time.
  */
 export class CacheSweep {
-  readonly #table: CacheTable;
+  readonly #table: CacheRows;
   readonly #tags: CacheTagTable;
   readonly #reader: EntryReader;
   readonly #namespace: Namespace;
   #from: Buffer;
 
-  constructor(table: CacheTable, tags: CacheTagTable, reader: EntryReader, namespace: Namespace) {
+  constructor(table: CacheRows, tags: CacheTagTable, reader: EntryReader, namespace: Namespace) {
     this.#table = table;
     this.#tags = tags;
     this.#reader = reader;

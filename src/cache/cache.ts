@@ -4,7 +4,7 @@ import { InvalidArgumentError, checkFunction, checkOptionNames } from '../errors
 import { openFrame } from '../schema/standing';
 import type { CacheKey } from './cache-key';
 import type { CacheOptions, GetOrSetOptions, SetOptions } from './cache-options';
-import { CacheParts } from './cache-parts';
+import { CacheParts, type Page } from './cache-parts';
 import type { CacheStats } from './cache-stats';
 import type { Entry, Found, Packed } from './entry';
 import { letGo, type Filled } from './filler';
@@ -224,21 +224,36 @@ export class Cache {
     await this.#parts.raise(this.#parts.namespace.tag(tag));
   }
 
-  /** Keys and values of the namespace, in no order. Reads some at a time, and holds no connection in between. */
-  entries<T = unknown>(): AsyncGenerator<[key: string, value: T], void, undefined> {
-    return this._entries<T>();
+  /** Removes the values of all keys that begin so, page by page. Resolves to how many there were. */
+  async deletePrefix(prefix: string): Promise<number> {
+    let removed = 0;
+    for await (const page of this.#pages(prefix)) {
+      removed += await this.deleteMany(page.map(([key]) => key));
+    }
+    return removed;
   }
 
-  async *_entries<T = unknown>(): AsyncGenerator<[key: string, value: T], void, undefined> {
-    let after: Buffer | undefined = this.#parts.namespace.first;
-    while (after !== undefined) {
-      const page: { found: [string, Found][]; last: Buffer | undefined } = await this.#parts.page(
-        after,
-        PAGE,
-      );
-      for (const [key, found] of page.found) yield [key, (await this.#parts.unpack(found)) as T];
-      after = page.last;
+  /**
+   * Keys and values, of all keys or of those that begin with `prefix`, in no order. Reads some at a
+   * time, and holds no connection in between.
+   */
+  async *entries<T = unknown>(
+    prefix = '',
+  ): AsyncGenerator<[key: string, value: T], void, undefined> {
+    for await (const page of this.#pages(prefix)) {
+      for (const [key, found] of page) yield [key, (await this.#parts.unpack(found)) as T];
     }
+  }
+
+  /** How many values there are. Those that lost a tag are counted until they are removed. */
+  @releaseConnection
+  count(): Promise<number> {
+    return this._count();
+  }
+
+  async _count(): Promise<number> {
+    const { table, namespace } = this.#parts;
+    return table.count(namespace.first, namespace.beyond);
   }
 
   stats(): CacheStats {
@@ -261,6 +276,16 @@ export class Cache {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async *#pages(prefix: string): AsyncGenerator<[string, Found][], void, undefined> {
+    const begin = this.#parts.namespace.prefix(prefix);
+    let after: Buffer | undefined = this.#parts.namespace.first;
+    while (after !== undefined) {
+      const page: Page = await this.#parts.page(after, begin, PAGE);
+      yield page.found;
+      after = page.last;
+    }
   }
 
   async #fly(key: CacheKey, find: () => Promise<Filled>): Promise<Filled> {

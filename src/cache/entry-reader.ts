@@ -3,7 +3,7 @@ import type { RetryingPooledDatabase } from '../database';
 import { holdsConnection } from '../schema/standing';
 import { TAG_BYTES, type CacheKey } from './cache-key';
 import type { LookRow, SoleValueRow } from './cache-row';
-import type { CacheTable } from './cache-table';
+import type { CacheRows } from './cache-rows';
 import type { CacheTagTable } from './cache-tag-table';
 import { NOTHING, tagIdsOf, tagsCount, type Found, type Look } from './entry';
 
@@ -47,16 +47,16 @@ function lookOf({ kind, value, version, valid, ...row }: LookRow): Look {
  */
 export class EntryReader {
   readonly #db: RetryingPooledDatabase;
-  readonly #table: CacheTable;
+  readonly #table: CacheRows;
   readonly #tags: CacheTagTable;
   readonly #values: Batcher<CacheKey, Found | undefined>;
   readonly #looks: Batcher<CacheKey, Look>;
 
-  constructor(db: RetryingPooledDatabase, table: CacheTable, tags: CacheTagTable) {
+  constructor(db: RetryingPooledDatabase, table: CacheRows, tags: CacheTagTable) {
     this.#db = db;
     this.#table = table;
     this.#tags = tags;
-    this.#values = new Batcher({ run: (keys) => this.#several(keys), most: MOST, atOnce: AT_ONCE });
+    this.#values = new Batcher({ run: (keys) => this.#joined(keys), most: MOST, atOnce: AT_ONCE });
     this.#looks = new Batcher({ run: (keys) => this.#allOf(keys), most: MOST, atOnce: AT_ONCE });
   }
 
@@ -77,14 +77,18 @@ export class EntryReader {
     return holdsConnection(this.#db) ? this.#lookAt(key) : this.#looks.add(key);
   }
 
-  async #sole(key: CacheKey): Promise<Found | undefined> {
-    const row = await this.#table.value(key);
-    return row === undefined ? undefined : foundOf(row);
+  #joined(keys: readonly CacheKey[]): Promise<(Found | undefined)[]> {
+    const [first] = keys;
+    return keys.length > 1 || first === undefined
+      ? this.#several(keys)
+      : this.#sole(first).then((found) => [found]);
+  }
+
+  #sole(key: CacheKey): Promise<Found | undefined> {
+    return this.#table.value(key).then((row) => (row === undefined ? undefined : foundOf(row)));
   }
 
   async #several(keys: readonly CacheKey[]): Promise<(Found | undefined)[]> {
-    const [first] = keys;
-    if (keys.length === 1 && first !== undefined) return [await this.#sole(first)];
     const byName = distinct(keys);
     const ids = [...byName.values()].map(({ id }) => id);
     const rows = await this.#table.values(padded(ids));

@@ -4,7 +4,7 @@ import type { RetryingPooledDatabase } from '../database';
 import { holdsConnection, openFrame } from '../schema/standing';
 import { checkFits } from '../values/packet';
 import type { CacheKey, Namespace } from './cache-key';
-import type { CacheTable } from './cache-table';
+import type { CacheRows } from './cache-rows';
 import { versionOf, type CacheTagTable } from './cache-tag-table';
 import type { Basis, Entry } from './entry';
 
@@ -34,14 +34,14 @@ export function newVersion(): Buffer {
 /** Writes entries: together what callers who hold no connection write at the same time. */
 export class EntryWriter {
   readonly #db: RetryingPooledDatabase;
-  readonly #table: CacheTable;
+  readonly #table: CacheRows;
   readonly #tags: CacheTagTable;
   readonly #namespace: Namespace;
   readonly #puts: Batcher<Entry, void>;
 
   constructor(
     db: RetryingPooledDatabase,
-    table: CacheTable,
+    table: CacheRows,
     tags: CacheTagTable,
     namespace: Namespace,
   ) {

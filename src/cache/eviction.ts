@@ -2,7 +2,7 @@ import type { RetryingPooledDatabase } from '../database';
 import { errorFields, type Logger } from '../logger';
 import type { Namespace } from './cache-key';
 import type { SampleRow } from './cache-row';
-import type { CacheTable } from './cache-table';
+import type { CacheRows } from './cache-rows';
 
 /** Rows in one sample, and samples for one estimate. */
 const SAMPLE = 64;
@@ -14,7 +14,7 @@ const PAGE = 500;
 
 export interface EvictionOptions {
   readonly db: RetryingPooledDatabase;
-  readonly table: CacheTable;
+  readonly table: CacheRows;
   readonly namespace: Namespace;
   readonly maxEntries: number;
   readonly maxBytes: number;

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../clock';
 import type { RetryingPooledDatabase } from '../database';
 import { errorFields, type Logger } from '../logger';
 import type { CacheKey } from './cache-key';
-import type { CacheTable } from './cache-table';
+import type { CacheRows } from './cache-rows';
 import type { Entry } from './entry';
 import { newVersion } from './entry-writer';
 
@@ -11,7 +11,7 @@ const RENEW_AT = 1 / 3;
 
 export interface LeaseGround {
   readonly db: RetryingPooledDatabase;
-  readonly table: CacheTable;
+  readonly table: CacheRows;
   readonly clock: Clock;
   readonly logger: Logger;
 }

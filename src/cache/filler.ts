@@ -8,7 +8,7 @@ import { checkFits } from '../values/packet';
 import type { CacheKey } from './cache-key';
 import type { Terms } from './cache-options';
 import type { CacheCounters } from './cache-stats';
-import type { CacheTable } from './cache-table';
+import type { CacheRows } from './cache-rows';
 import type { Entry, Look, Packed } from './entry';
 import type { EntryReader } from './entry-reader';
 import { newVersion, type EntryWriter } from './entry-writer';
@@ -26,7 +26,7 @@ export type Factory = () => unknown;
 
 export interface FillGround {
   readonly db: RetryingPooledDatabase;
-  readonly table: CacheTable;
+  readonly table: CacheRows;
   readonly reader: EntryReader;
   readonly writer: EntryWriter;
   readonly packer: Packer;

@@ -39,18 +39,19 @@ export class TableAccess {
   }
 
   /** @throws {SchemaError} where a table is missing and `autoInstall` is off. */
-  async run<T>(statement: () => Promise<T>): Promise<T> {
+  run<T>(statement: () => Promise<T>): Promise<T> {
+    // Without an error this costs one promise.
+    return statement().catch((error: unknown) => this.#again(error, statement));
+  }
+
+  async #again<T>(error: unknown, statement: () => Promise<T>): Promise<T> {
+    if (!isMissing(error)) throw error;
+    if (!this.#autoInstall) throw this.#missing(error);
+    await this.#install();
     try {
       return await statement();
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      if (!this.#autoInstall) throw this.#missing(error);
-      await this.#install();
-    }
-    try {
-      return await statement();
-    } catch (error) {
-      throw isMissing(error) ? this.#missing(error) : error;
+    } catch (again) {
+      throw isMissing(again) ? this.#missing(again) : again;
     }
   }
 
