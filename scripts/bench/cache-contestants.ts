@@ -38,7 +38,7 @@ async function openKeyv(url: string): Promise<KeyvMysql> {
     uri: address.href,
     table: `keyv${tables++}`,
     connectionLimit: POOL_SIZE,
-  } as never);
+  });
   await Promise.all(Array.from({ length: POOL_SIZE }, () => keyv.get('nothing')));
   return keyv;
 }
@@ -52,7 +52,7 @@ export const openCaches =
     await install(db);
     const cache = new Cache(db, { namespace: 'bench' });
     const taken = await Promise.all(Array.from({ length: POOL_SIZE }, () => db.getConnection()));
-    for (const connection of taken) connection.release();
+    await Promise.all(taken.map((connection) => connection.release()));
     const keyv = await openKeyv(url);
     const sessions = new MysqlStore({ ...address, clearExpired: false });
     await sessions.onReady();
