@@ -32,6 +32,16 @@ export type { TokenBucketOptions, TokenBucketReply } from './store/counter-comma
 export type { ScoredMember, ScoredPair } from './store/sorted-set-commands';
 export type { Ranged, RangeOptions, ScoreRangeOptions } from './store/sorted-set-queries';
 export type { Fields } from './store/hash-commands';
+export { Cache, type CacheItem } from './cache/cache';
+export type {
+  CacheOptions,
+  CompressOptions,
+  GetOrSetOptions,
+  MemoryOptions,
+  SetOptions,
+} from './cache/cache-options';
+export type { CacheStats } from './cache/cache-stats';
+export { cached, type CachedOptions } from './cache/cached';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

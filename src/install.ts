@@ -1,3 +1,5 @@
+import { cacheTable } from './cache/cache-table';
+import { cacheTagTable } from './cache/cache-tag-table';
 import type { RetryingPooledDatabase } from './database';
 import { lockTable } from './lock/lock-table';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
@@ -5,7 +7,7 @@ import type { TableDefinition } from './schema/table';
 import { storeTables } from './store/store-tables';
 
 /** Every table of this library's. */
-const TABLES: readonly TableDefinition[] = [lockTable, ...storeTables];
+const TABLES: readonly TableDefinition[] = [lockTable, ...storeTables, cacheTable, cacheTagTable];
 
 /**
  * Brings the library's tables to this version's form: creates what is missing, upgrades what is older.

@@ -1,3 +1,4 @@
+import { cachePart } from './cache-part';
 import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
@@ -21,6 +22,7 @@ export const parts: readonly Part[] = [
   lockPart,
   lockStealPart,
   storePart,
+  cachePart,
   checkoutPart,
   spikePart,
   waitersPart,

@@ -90,7 +90,7 @@ export class StoreTables {
 
   #run<T>(sql: string, values: readonly unknown[], idempotent: boolean): Promise<T> {
     return this.#access
-      .run(() => this.#statements.here<T>(sql, values, idempotent))
+      .run(() => this.#statements.here<T>(sql, values, { idempotent }))
       .then(([found]) => found);
   }
 }

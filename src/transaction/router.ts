@@ -38,6 +38,13 @@ export interface AloneOptions {
   readonly limit?: Limit | undefined;
 }
 
+/** How a statement of the library's own is run where the caller stands. */
+export interface HereOptions {
+  readonly idempotent?: boolean;
+  /** In ms. */
+  readonly timeout?: number | undefined;
+}
+
 /** A statement on its way. */
 interface Errand {
   readonly kind: StatementKind;
@@ -136,8 +143,16 @@ export class StatementRouter extends StatementFace {
    * Runs a prepared statement of the library's own where the caller stands, as `execute` does a
    * caller's: there is nothing to check. May throw.
    */
-  here<T>(sql: string, values: readonly unknown[], idempotent?: boolean): Promise<Result<T>> {
-    return this.dispatch<T>('execute', { statement: this.#own(sql, values), idempotent });
+  here<T>(
+    sql: string,
+    values: readonly unknown[],
+    { idempotent, timeout }: HereOptions = {},
+  ): Promise<Result<T>> {
+    const request = { statement: this.#own(sql, values), idempotent };
+    return this.dispatch<T>(
+      'execute',
+      timeout === undefined ? request : { ...request, limits: { timeout } },
+    );
   }
 
   /** With rows as the library reads them, whatever form the caller's options give to his. */

@@ -1,4 +1,10 @@
-import { DistributedLocks, KeyValueStore, install, type DatabaseOptions } from '../../src/index';
+import {
+  Cache,
+  DistributedLocks,
+  KeyValueStore,
+  install,
+  type DatabaseOptions,
+} from '../../src/index';
 import { onEachServer } from '../support/servers';
 
 /** Whatever form a program gives its rows, the library reads its own. */
@@ -14,7 +20,7 @@ const FORMS: readonly DatabaseOptions[] = [
 
 onEachServer((bench) => {
   it.each(FORMS.map((form) => [Object.keys(form).join(), form] as const))(
-    'locks and the store work where rows have another form: %s',
+    'locks, store and cache work where rows have another form: %s',
     async (_, form) => {
       const db = bench.open(form);
       await install(db);
@@ -42,6 +48,16 @@ onEachServer((bench) => {
       expect(await store.hgetAll('hash')).toEqual(new Map([['f', 1]]));
       await store.delete('key', 'count', 'ranks', 'hash');
       await store.close();
+
+      const cache = new Cache(db);
+      await cache.set('key', [1], { tags: ['tag'] });
+      expect(await cache.getMany(['key', 'none'])).toEqual([[1], undefined]);
+      expect(await cache.getOrSet('key', () => Promise.reject(new Error('made anew')))).toEqual([
+        1,
+      ]);
+      await cache.invalidateTag('tag');
+      expect(await cache.get('key')).toBeUndefined();
+      await cache.close();
     },
   );
 });
