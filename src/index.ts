@@ -18,6 +18,21 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export { MessageQueue, type ScheduleOptions, type Streams } from './queue/message-queue';
+export type { Message, NackOptions } from './queue/message';
+export type { DeadLetter, PendingMessage } from './queue/inspection';
+export type { QueueInfo } from './queue/queue-info';
+export type {
+  ConsumeOptions,
+  CreateGroupOptions,
+  MessageQueueOptions,
+  ProduceOneOptions,
+  ProduceOptions,
+  WorkerOptions,
+} from './queue/queue-options';
+export type { Schedule } from './queue/schedule';
+export type { TrimOptions } from './queue/trim';
+export type { MessageHandler, StopOptions, Worker, WorkerStats } from './queue/worker';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

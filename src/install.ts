@@ -1,10 +1,11 @@
 import type { RetryingPooledDatabase } from './database';
 import { lockTable } from './lock/lock-table';
+import { QUEUE_TABLES } from './queue/queue-schema';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
 import type { TableDefinition } from './schema/table';
 
 /** Every table of this library's. */
-const TABLES: readonly TableDefinition[] = [lockTable];
+const TABLES: readonly TableDefinition[] = [lockTable, ...QUEUE_TABLES];
 
 /**
  * Brings the library's tables to this version's form: creates what is missing, upgrades what is older.

@@ -1,0 +1,194 @@
+import { Batcher } from '../batcher';
+import type { Clock } from '../clock';
+import { holdsConnection, openFrame } from '../schema/standing';
+import type { Bell } from './bell';
+import { placeOf, type Claim, type DeliveryTable } from './delivery-table';
+import type { LaneTable } from './lane-table';
+import type { Message, MessageKeeper, NackOptions } from './message';
+import type { QueueAccess } from './queue-access';
+import type { GroupRef, StreamDirectory } from './stream-directory';
+
+/** Messages acknowledged by one statement at most. */
+const TOGETHER = 500;
+/** What the table has room for, in bytes. */
+const LONGEST_REASON = 512;
+
+export interface Backoff {
+  /** Before the second delivery, in ms; it doubles from then on. */
+  readonly backoff: number;
+  readonly maxBackoff: number;
+}
+
+/** The pause after a delivery that failed, in ms: longer with each, and never the same for two. */
+export function pauseAfter(attempt: number, { backoff, maxBackoff }: Backoff): number {
+  return Math.min(maxBackoff, backoff * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+}
+
+export function reasonBytes(reason: string | undefined): Buffer | null {
+  return reason === undefined ? null : Buffer.from(reason).subarray(0, LONGEST_REASON);
+}
+
+type Laned = Message & { readonly claim: Claim & { readonly lane: Buffer } };
+
+function isLaned(message: Message): message is Laned {
+  return message.claim.lane !== undefined;
+}
+
+/** Ends deliveries: acknowledges, gives back, extends. */
+export class Settlement implements MessageKeeper {
+  readonly clock: Clock;
+  readonly #access: QueueAccess;
+  readonly #deliveries: DeliveryTable;
+  readonly #lanes: LaneTable;
+  readonly #directory: StreamDirectory;
+  readonly #bell: Bell;
+  readonly #backoff: Backoff;
+  readonly #settled: (ref: GroupRef) => void;
+  readonly #plain: Batcher<Message, boolean>;
+  readonly #laned: Batcher<Laned, boolean>;
+
+  /** @param settled told of each group of which messages were acknowledged. */
+  constructor(
+    access: QueueAccess,
+    deliveries: DeliveryTable,
+    lanes: LaneTable,
+    directory: StreamDirectory,
+    bell: Bell,
+    backoff: Backoff,
+    settled: (ref: GroupRef) => void,
+  ) {
+    this.clock = access.host.clock;
+    this.#access = access;
+    this.#deliveries = deliveries;
+    this.#lanes = lanes;
+    this.#directory = directory;
+    this.#bell = bell;
+    this.#backoff = backoff;
+    this.#settled = settled;
+    const most = TOGETHER;
+    this.#plain = new Batcher({ most, atOnce: 2, run: (some) => this.#acknowledgePlain(some) });
+    this.#laned = new Batcher({ most, atOnce: 2, run: (some) => this.#acknowledgeLaned(some) });
+  }
+
+  openFrame() {
+    return openFrame(this.#access.db);
+  }
+
+  async acknowledge(message: Message): Promise<boolean> {
+    const held = await this.#acknowledge(message);
+    if (held) await this.#told(message);
+    return held;
+  }
+
+  #acknowledge(message: Message): Promise<boolean> {
+    // Who holds a connection, or is in a transaction, does it on that.
+    if (holdsConnection(this.#access.db)) return this.#acknowledgeHere(message);
+    return isLaned(message) ? this.#laned.add(message) : this.#plain.add(message);
+  }
+
+  #acknowledgeHere(message: Message): Promise<boolean> {
+    if (!isLaned(message)) return this.#deliveries.acknowledge(message.claim);
+    return this.#access.atomic(async () => {
+      if (!(await this.#deliveries.acknowledge(message.claim))) return false;
+      await this.#lanes.pass(message.claim.groupId, [message.claim]);
+      return true;
+    });
+  }
+
+  async #acknowledgePlain(messages: readonly Message[]): Promise<boolean[]> {
+    const claims = messages.map(({ claim }) => claim);
+    if ((await this.#deliveries.acknowledgeAll(claims)) === claims.length) {
+      return claims.map(() => true);
+    }
+    const present = await this.#deliveries.present(claims);
+    // A row that is gone before its claim ended here was taken away by nobody but us: its first answer
+    // may have been lost, and the statement repeated.
+    return messages.map((message) => !present.has(placeOf(message.claim)) && message.look());
+  }
+
+  /** The lanes of those that still held pass on with them. */
+  #acknowledgeLaned(messages: readonly Laned[]): Promise<boolean[]> {
+    return this.#access.atomic(async () => {
+      const claims = messages.map(({ claim }) => claim);
+      const held = await this.#deliveries.holding(claims, 'locked');
+      const gone = claims.filter((claim) => held.has(placeOf(claim)));
+      for (const [groupId, some] of byGroup(gone)) {
+        await this.#deliveries.remove(
+          groupId,
+          some.map(({ messageId }) => messageId),
+        );
+        await this.#lanes.pass(groupId, some);
+      }
+      return claims.map((claim) => held.has(placeOf(claim)));
+    });
+  }
+
+  async giveBack(message: Message, { delay, reason }: NackOptions): Promise<boolean> {
+    const { claim, attempt } = message;
+    const { maxAttempts } = await this.#directory.group(message.stream, message.group);
+    const why = reasonBytes(reason);
+    const pause = delay ?? pauseAfter(attempt, this.#backoff);
+    const isLast = attempt >= maxAttempts;
+    const held = await (isLast
+      ? this.#bury(message, why)
+      : this.#deliveries.giveBack(claim, pause, why));
+    if (held) await this.#told(message);
+    return held;
+  }
+
+  #bury(message: Message, why: Buffer | null): Promise<boolean> {
+    if (!isLaned(message)) return this.#deliveries.bury(message.claim, why);
+    return this.#access.atomic(async () => {
+      if (!(await this.#deliveries.bury(message.claim, why))) return false;
+      await this.#lanes.pass(message.claim.groupId, [message.claim]);
+      return true;
+    });
+  }
+
+  async extend(message: Message, ms: number): Promise<boolean> {
+    return (await this.#deliveries.extend([message.claim], ms)) > 0;
+  }
+
+  /** Extends all of them by one statement. Resolves to those that are lost. */
+  async extendAll(messages: readonly Message[], ms: number): Promise<Message[]> {
+    const sentAt = this.clock.now();
+    const claims = messages.map(({ claim }) => claim);
+    const extended = await this.#deliveries.extend(claims, ms);
+    const held = extended === claims.length ? undefined : await this.#deliveries.holding(claims);
+    const lost: Message[] = [];
+    for (const message of messages) {
+      if (held === undefined || held.has(placeOf(message.claim))) message.extended(sentAt, ms);
+      else lost.push(message);
+    }
+    return lost;
+  }
+
+  /** Gives back what nobody has worked on. */
+  returnUnused(messages: readonly Message[]): Promise<void> {
+    return this.#access.alone(() =>
+      this.#deliveries.returnUnused(messages.map(({ claim }) => claim)),
+    );
+  }
+
+  /** What follows once it is committed: another message may have its turn now. */
+  async #told(message: Message): Promise<void> {
+    const { stream, group } = message;
+    const tell = async (): Promise<void> => {
+      const ref = await this.#directory.group(stream, group);
+      this.#settled(ref);
+      if (isLaned(message)) this.#bell.ring(ref.streamId);
+    };
+    if (this.openFrame() === undefined) await tell();
+    else await this.#access.db.afterCommit(tell);
+  }
+}
+
+function byGroup<T extends { readonly groupId: number }>(claims: readonly T[]): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const claim of claims) {
+    const some = groups.get(claim.groupId);
+    if (some === undefined) groups.set(claim.groupId, [claim]);
+    else some.push(claim);
+  }
+  return groups;
+}
