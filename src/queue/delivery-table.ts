@@ -161,7 +161,7 @@ export class DeliveryTable {
   async acknowledgeAll(claims: readonly Claim[]): Promise<number> {
     const sql =
       `DELETE d FROM ${this.#table} AS d FORCE INDEX (PRIMARY) ` + `WHERE ${theseClaims(claims)}`;
-    return (await this.#access.send(sql, { idempotent: true })).affectedRows;
+    return (await this.#access.send(sql)).affectedRows;
   }
 
   /** Which of the claims still hold, by {@link placeOf}; `'locked'`: until the transaction ends. */

@@ -101,6 +101,7 @@ export async function redrive(
   const { groupId, streamId } = await directory.group(stream, group);
   let count = 0;
   const some = async (wanted: readonly number[]): Promise<void> => {
+    if (wanted.length === 0) return;
     const dead = await listing.lockDead(groupId, wanted);
     const plain = dead.filter(({ lane }) => lane === undefined).map(({ id }) => id);
     const laned = dead.flatMap(({ id, lane }) =>

@@ -1,5 +1,7 @@
 import { Batcher } from '../batcher';
 import type { Clock } from '../clock';
+import { explain } from '../driver/explain';
+import { CommitInDoubtError } from '../errors';
 import { holdsConnection, openFrame } from '../schema/standing';
 import type { Bell } from './bell';
 import { placeOf, type Claim, type DeliveryTable } from './delivery-table';
@@ -28,10 +30,9 @@ export function reasonBytes(reason: string | undefined): Buffer | null {
   return reason === undefined ? null : Buffer.from(reason).subarray(0, LONGEST_REASON);
 }
 
-type Laned = Message & { readonly claim: Claim & { readonly lane: Buffer } };
-
-function isLaned(message: Message): message is Laned {
-  return message.claim.lane !== undefined;
+/** Whether what was asked may have been done: its answer did not come. */
+function isDoubt(error: unknown): boolean {
+  return error instanceof CommitInDoubtError || explain(error).statement === 'ifIdempotent';
 }
 
 /** Ends deliveries: acknowledges, gives back, extends. */
@@ -45,7 +46,7 @@ export class Settlement implements MessageKeeper {
   readonly #backoff: Backoff;
   readonly #settled: (ref: GroupRef) => void;
   readonly #plain: Batcher<Message, boolean>;
-  readonly #laned: Batcher<Laned, boolean>;
+  readonly #laned: Batcher<Message, boolean>;
 
   /** @param settled told of each group of which messages were acknowledged. */
   constructor(
@@ -66,8 +67,9 @@ export class Settlement implements MessageKeeper {
     this.#backoff = backoff;
     this.#settled = settled;
     const most = TOGETHER;
-    this.#plain = new Batcher({ most, atOnce: 2, run: (some) => this.#acknowledgePlain(some) });
-    this.#laned = new Batcher({ most, atOnce: 2, run: (some) => this.#acknowledgeLaned(some) });
+    const run = (some: readonly Message[]) => this.#acknowledgeAll(some);
+    this.#plain = new Batcher({ most, atOnce: 2, run });
+    this.#laned = new Batcher({ most, atOnce: 2, run });
   }
 
   openFrame() {
@@ -82,42 +84,73 @@ export class Settlement implements MessageKeeper {
 
   #acknowledge(message: Message): Promise<boolean> {
     // Who holds a connection, or is in a transaction, does it on that.
-    if (holdsConnection(this.#access.db)) return this.#acknowledgeHere(message);
-    return isLaned(message) ? this.#laned.add(message) : this.#plain.add(message);
+    if (holdsConnection(this.#access.db)) return this.#acknowledgeOne(message.claim);
+    return message.claim.lane === undefined ? this.#plain.add(message) : this.#laned.add(message);
   }
 
-  #acknowledgeHere(message: Message): Promise<boolean> {
-    if (!isLaned(message)) return this.#deliveries.acknowledge(message.claim);
+  /** Whether each was acknowledged; settles what is in doubt where an answer was lost. */
+  async #acknowledgeAll(messages: readonly Message[]): Promise<boolean[]> {
+    const claims = messages.map(({ claim }) => claim);
+    try {
+      return await this.#acknowledgeTogether(claims);
+    } catch (error) {
+      if (!isDoubt(error)) throw error;
+    }
+    const present = await this.#deliveries.present(claims);
+    const left = messages.filter(({ claim }) => present.has(placeOf(claim)));
+    const again =
+      left.length === 0 ? [] : await this.#acknowledgeTogether(left.map((m) => m.claim));
+    const late = new Map(left.map((message, at) => [message, again[at] === true]));
+    // What is gone before its claim has ended here was taken away by the statement in doubt.
+    return messages.map((message) => late.get(message) ?? message.look());
+  }
+
+  async #acknowledgeTogether(claims: readonly Claim[]): Promise<boolean[]> {
+    const [first] = claims;
+    if (claims.length === 1 && first !== undefined) return [await this.#acknowledgeOne(first)];
+    if (claims.every(({ lane }) => lane === undefined)) {
+      const all = await this.#ifAll(claims);
+      if (all) return claims.map(() => true);
+    }
+    return this.#acknowledgeThoseThatHold(claims);
+  }
+
+  #acknowledgeOne(claim: Claim): Promise<boolean> {
+    const { lane, groupId, messageId } = claim;
+    if (lane === undefined) return this.#deliveries.acknowledge(claim);
     return this.#access.atomic(async () => {
-      if (!(await this.#deliveries.acknowledge(message.claim))) return false;
-      await this.#lanes.pass(message.claim.groupId, [message.claim]);
+      if (!(await this.#deliveries.acknowledge(claim))) return false;
+      await this.#lanes.pass(groupId, [{ lane, messageId }]);
       return true;
     });
   }
 
-  async #acknowledgePlain(messages: readonly Message[]): Promise<boolean[]> {
-    const claims = messages.map(({ claim }) => claim);
-    if ((await this.#deliveries.acknowledgeAll(claims)) === claims.length) {
-      return claims.map(() => true);
+  /** All of them or none: of fewer than all it could not be told which. */
+  async #ifAll(claims: readonly Claim[]): Promise<boolean> {
+    const refused = new Error('not all of them hold');
+    try {
+      await this.#access.atomic(async () => {
+        if ((await this.#deliveries.acknowledgeAll(claims)) < claims.length) throw refused;
+      });
+      return true;
+    } catch (error) {
+      if (error === refused) return false;
+      throw error;
     }
-    const present = await this.#deliveries.present(claims);
-    // A row that is gone before its claim ended here was taken away by nobody but us: its first answer
-    // may have been lost, and the statement repeated.
-    return messages.map((message) => !present.has(placeOf(message.claim)) && message.look());
   }
 
-  /** The lanes of those that still held pass on with them. */
-  #acknowledgeLaned(messages: readonly Laned[]): Promise<boolean[]> {
+  /** The lanes of those that hold pass on with them. */
+  #acknowledgeThoseThatHold(claims: readonly Claim[]): Promise<boolean[]> {
     return this.#access.atomic(async () => {
-      const claims = messages.map(({ claim }) => claim);
       const held = await this.#deliveries.holding(claims, 'locked');
       const gone = claims.filter((claim) => held.has(placeOf(claim)));
       for (const [groupId, some] of byGroup(gone)) {
-        await this.#deliveries.remove(
-          groupId,
-          some.map(({ messageId }) => messageId),
+        const ids = some.map(({ messageId }) => messageId);
+        await this.#deliveries.remove(groupId, ids);
+        const laned = some.flatMap(({ lane, messageId }) =>
+          lane === undefined ? [] : [{ lane, messageId }],
         );
-        await this.#lanes.pass(groupId, some);
+        if (laned.length > 0) await this.#lanes.pass(groupId, laned);
       }
       return claims.map((claim) => held.has(placeOf(claim)));
     });
@@ -137,10 +170,11 @@ export class Settlement implements MessageKeeper {
   }
 
   #bury(message: Message, why: Buffer | null): Promise<boolean> {
-    if (!isLaned(message)) return this.#deliveries.bury(message.claim, why);
+    const { lane, groupId, messageId } = message.claim;
+    if (lane === undefined) return this.#deliveries.bury(message.claim, why);
     return this.#access.atomic(async () => {
       if (!(await this.#deliveries.bury(message.claim, why))) return false;
-      await this.#lanes.pass(message.claim.groupId, [message.claim]);
+      await this.#lanes.pass(groupId, [{ lane, messageId }]);
       return true;
     });
   }
@@ -176,7 +210,7 @@ export class Settlement implements MessageKeeper {
     const tell = async (): Promise<void> => {
       const ref = await this.#directory.group(stream, group);
       this.#settled(ref);
-      if (isLaned(message)) this.#bell.ring(ref.streamId);
+      if (message.key !== undefined) this.#bell.ring(ref.streamId);
     };
     if (this.openFrame() === undefined) await tell();
     else await this.#access.db.afterCommit(tell);
