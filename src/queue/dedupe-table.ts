@@ -1,6 +1,6 @@
 import { NOW } from './delivery-sql';
 import type { DedupeKey } from './message-table';
-import { hex, micros, type QueueAccess } from './queue-access';
+import { each, hex, micros, type QueueAccess } from './queue-access';
 import { dedupeTable } from './queue-schema';
 
 /** What must not be produced again for some time. */
@@ -37,15 +37,17 @@ export class DedupeTable {
         `message_id = IF(${over}, 0, message_id), ` +
         `expires_at = IF(${over}, VALUES(expires_at), expires_at)`,
     );
-    const list = sorted.map(({ key }) => hex(key)).join(', ');
+    // One by one: a list may be looked for in the whole of a small table, and waited for there.
+    const reads = sorted.map(
+      ({ key }) =>
+        `(SELECT dedupe_key, token, message_id FROM ${this.#table} FORCE INDEX (PRIMARY) ` +
+        `WHERE stream_id = ${streamId} AND dedupe_key = ${hex(key)} LOCK IN SHARE MODE)`,
+    );
     const found = await this.#access.list<{
       dedupe_key: Buffer;
       token: number | string;
       message_id: number | string;
-    }>(
-      `SELECT dedupe_key, token, message_id FROM ${this.#table} FORCE INDEX (PRIMARY) ` +
-        `WHERE stream_id = ${streamId} AND dedupe_key IN (${list}) LOCK IN SHARE MODE`,
-    );
+    }>(reads.join(' UNION ALL '));
     return new Map(
       found.map((row) => [
         row.dedupe_key.toString('hex'),
@@ -75,15 +77,14 @@ export class DedupeTable {
       [String(most)],
     );
     if (rows.length === 0) return 0;
-    const pairs = rows
+    const list = rows
       .sort((a, b) => a.stream_id - b.stream_id || Buffer.compare(a.dedupe_key, b.dedupe_key))
-      .map(
-        ({ stream_id, dedupe_key }) =>
-          `(stream_id = ${stream_id} AND dedupe_key = ${hex(dedupe_key)})`,
-      );
-    await this.#access.send(
-      `DELETE k FROM ${this.#table} AS k FORCE INDEX (PRIMARY) ` +
-        `WHERE (${pairs.join(' OR ')}) AND k.expires_at <= ${NOW}`,
+      .map(({ stream_id, dedupe_key }) => [stream_id, dedupe_key.toString('hex')]);
+    await this.#access.change(
+      `DELETE k FROM ${each('streamId', 'bytes')} ${this.#table} AS k FORCE INDEX (PRIMARY) ` +
+        'ON k.stream_id = x.streamId AND k.dedupe_key = UNHEX(x.bytes) ' +
+        `WHERE k.expires_at <= ${NOW}`,
+      [JSON.stringify(list)],
       { idempotent: true },
     );
     return rows.length;

@@ -1,7 +1,7 @@
 import { deliveryStatements, EPOCH, State } from './delivery-sql';
 import type { Raw } from './delivery-table';
 import { deliveryTable, messageTable } from './queue-schema';
-import type { QueueAccess } from './queue-access';
+import { each, type QueueAccess } from './queue-access';
 
 export interface DeliveryRow {
   readonly id: number;
@@ -46,25 +46,15 @@ export class DeliveryListing {
     }));
   }
 
-  /** Dead ones of a group, locked until the transaction ends. */
-  async lockDead(
-    groupId: number,
-    ids: readonly number[],
-  ): Promise<{ readonly id: number; readonly lane: Buffer | undefined }[]> {
-    const rows = await this.#access.list<Raw<{ id: number; lane: Buffer | null }, 'id'>>(
-      `SELECT message_id AS id, lane FROM ${this.#table} FORCE INDEX (PRIMARY) WHERE group_id = ` +
-        `${groupId} AND message_id IN (${ids.join()}) AND state = ${State.dead} FOR UPDATE`,
-    );
-    return rows.map(({ id, lane }) => ({ id: Number(id), lane: lane ?? undefined }));
-  }
-
-  /** Makes them ready, with all attempts before them. */
-  async revive(groupId: number, ids: readonly number[]): Promise<void> {
-    if (ids.length === 0) return;
-    await this.#access.send(
-      `UPDATE ${this.#table} FORCE INDEX (PRIMARY) SET state = ${State.ready}, due = ${EPOCH}, ` +
-        `attempt = 0, reason = NULL WHERE group_id = ${groupId} AND message_id IN (${ids.join()})`,
-    );
+  /** Makes dead ones ready that have no key, with all attempts before them. Resolves to how many. */
+  async revive(groupId: number, ids: readonly number[]): Promise<number> {
+    const sql =
+      `UPDATE ${each('groupId', 'messageId')} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
+      'ON d.group_id = x.groupId AND d.message_id = x.messageId ' +
+      `SET d.state = ${State.ready}, d.due = ${EPOCH}, d.attempt = 0, d.reason = NULL ` +
+      `WHERE d.state = ${State.dead} AND d.lane IS NULL`;
+    const list = JSON.stringify(ids.map((id) => [groupId, id]));
+    return (await this.#access.change(sql, [list])).affectedRows;
   }
 
   /** How many there are by state. */

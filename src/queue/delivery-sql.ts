@@ -6,6 +6,8 @@
 export const State = { ready: 0, fence: 1, claimed: 2, delayed: 3, dead: 4 } as const;
 
 export const NOW = 'UTC_TIMESTAMP(6)';
+/** So many microseconds from now. */
+export const LATER = `${NOW} + INTERVAL ? MICROSECOND`;
 /** The due time of what is ready: so the order is that of production. */
 export const EPOCH = "TIMESTAMP'1970-01-01 00:00:00'";
 
@@ -37,6 +39,8 @@ export function deliveryStatements(table: string, messages: string) {
     'd.claim = ?, d.consumer = ?, d.attempt = d.attempt + 1, ' +
     `d.state = ${State.claimed} + 0 * LAST_INSERT_ID(${MICROSECOND_NOW}), ` +
     `d.due = ${NOW} + INTERVAL ? MICROSECOND`;
+  // MariaDB finds even one row by the other index, where the table is small, and locks its end.
+  const update = `UPDATE ${table} FORCE INDEX (PRIMARY) SET`;
   const mine = 'group_id = ? AND message_id = ? AND claim = ?';
   const holds = `state = ${State.claimed} AND due > ${NOW}`;
   const body =
@@ -62,15 +66,15 @@ export function deliveryStatements(table: string, messages: string) {
     takeOver: changeSome(table, some(table, `state = ${State.claimed} AND consumer = ?`), take),
     claimed: `${body} AND d.due = ${EPOCH} + INTERVAL ? MICROSECOND AND d.claim = ? ORDER BY d.message_id`,
     claimedBy: `${body} AND d.claim = ? ORDER BY d.due, d.message_id`,
-    acknowledge: `DELETE FROM ${table} WHERE ${mine} AND ${holds}`,
+    acknowledge: `DELETE d FROM ${table} AS d FORCE INDEX (PRIMARY) WHERE ${mine} AND ${holds}`,
     giveBack:
-      `UPDATE ${table} SET state = ?, due = IF(?, ${NOW} + INTERVAL ? MICROSECOND, ${EPOCH}), ` +
+      `${update} state = ?, due = IF(?, ${NOW} + INTERVAL ? MICROSECOND, ${EPOCH}), ` +
       `claim = 0, reason = COALESCE(?, reason) WHERE ${mine} AND ${holds}`,
     bury:
-      `UPDATE ${table} SET state = ${State.dead}, due = ${NOW}, claim = 0, ` +
+      `${update} state = ${State.dead}, due = ${NOW}, claim = 0, ` +
       `reason = COALESCE(?, reason) WHERE ${mine} AND ${holds}`,
     requeue:
-      `UPDATE ${table} SET state = ${State.ready}, due = ${EPOCH}, claim = 0 ` +
+      `${update} state = ${State.ready}, due = ${EPOCH}, claim = 0 ` +
       `WHERE group_id = ? AND message_id = ? AND state IN (${State.claimed}, ${State.delayed})`,
     due:
       `SELECT (SELECT 1 FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +

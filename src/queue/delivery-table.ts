@@ -1,6 +1,6 @@
-import { deliveryStatements, EPOCH, NOW, State } from './delivery-sql';
+import { deliveryStatements, EPOCH, LATER, NOW, State } from './delivery-sql';
 import { deliveryTable, messageTable } from './queue-schema';
-import { hex, micros, type QueueAccess } from './queue-access';
+import { each, micros, type QueueAccess } from './queue-access';
 
 /** A claim to one delivery. */
 export interface Claim {
@@ -47,8 +47,8 @@ export type Raw<T, Large extends keyof T> = {
   readonly [K in keyof T]: K extends Large ? number | string : T[K];
 };
 
-/** Claims as a condition: each message by its own claim. Numbers only. */
-export function theseClaims(claims: readonly Claim[], state = `state = ${State.claimed}`): string {
+/** Claims as a condition of a read: each message by its own claim. */
+function theseClaims(claims: readonly Claim[]): string {
   const byClaim = new Map<string, number[]>();
   for (const { groupId, claim, messageId } of claims) {
     const owner = `group_id = ${groupId} AND claim = ${claim}`;
@@ -59,7 +59,7 @@ export function theseClaims(claims: readonly Claim[], state = `state = ${State.c
   const each = [...byClaim].map(
     ([owner, ids]) => `(${owner} AND message_id IN (${ids.sort((a, b) => a - b).join()}))`,
   );
-  return `(${each.join(' OR ')}) AND ${state} AND due > ${NOW}`;
+  return `(${each.join(' OR ')}) AND state = ${State.claimed} AND due > ${NOW}`;
 }
 
 /** Every statement on deliveries. */
@@ -67,10 +67,15 @@ export class DeliveryTable {
   readonly #access: QueueAccess;
   readonly #table: string;
   readonly #sql: ReturnType<typeof deliveryStatements>;
+  /** Of those listed. */
+  readonly #eachClaim: string;
 
   constructor(access: QueueAccess) {
     this.#access = access;
     this.#table = access.name(deliveryTable);
+    this.#eachClaim =
+      `${each('groupId', 'messageId', 'claim')} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
+      'ON d.group_id = x.groupId AND d.message_id = x.messageId AND d.claim = x.claim';
     this.#sql = deliveryStatements(this.#table, access.name(messageTable));
   }
 
@@ -159,15 +164,13 @@ export class DeliveryTable {
 
   /** The same for many; resolves to how many there were. */
   async acknowledgeAll(claims: readonly Claim[]): Promise<number> {
-    const sql =
-      `DELETE d FROM ${this.#table} AS d FORCE INDEX (PRIMARY) ` + `WHERE ${theseClaims(claims)}`;
-    return (await this.#access.send(sql)).affectedRows;
+    const sql = `DELETE d FROM ${this.#eachClaim} WHERE ${HOLDS}`;
+    return (await this.#access.change(sql, [listOf(claims)])).affectedRows;
   }
 
-  /** Which of the claims still hold, by {@link placeOf}; `'locked'`: until the transaction ends. */
-  holding(claims: readonly Claim[], locked: '' | 'locked' = ''): Promise<Set<string>> {
-    const lock = locked === '' ? '' : ' FOR UPDATE';
-    return this.#places(`${theseClaims(claims)}${lock}`);
+  /** Which of the claims still hold, by {@link placeOf}. */
+  holding(claims: readonly Claim[]): Promise<Set<string>> {
+    return this.#places(theseClaims(claims));
   }
 
   /** Which of them have a row at all, whoever has claimed it, by {@link placeOf}. */
@@ -189,10 +192,9 @@ export class DeliveryTable {
   /** Extends claims that still hold; never shortens one. Resolves to how many there were. */
   async extend(claims: readonly Claim[], ms: number): Promise<number> {
     const sql =
-      `UPDATE ${this.#table} FORCE INDEX (PRIMARY) ` +
-      `SET due = GREATEST(due, ${NOW} + INTERVAL ${micros(ms)} MICROSECOND) ` +
-      `WHERE ${theseClaims(claims)}`;
-    return (await this.#access.send(sql, { idempotent: true })).affectedRows;
+      `UPDATE ${this.#eachClaim} SET d.due = GREATEST(d.due, ${LATER}) ` + `WHERE ${HOLDS}`;
+    const values = [listOf(claims), micros(ms)];
+    return (await this.#access.change(sql, values, { idempotent: true })).affectedRows;
   }
 
   /** Gives one back, to be ready after `delay` ms; false where the claim is over. */
@@ -209,9 +211,10 @@ export class DeliveryTable {
 
   /** Gives back what nobody has worked on: it is no attempt. */
   async returnUnused(claims: readonly Claim[]): Promise<void> {
-    await this.#access.send(
-      `UPDATE ${this.#table} FORCE INDEX (PRIMARY) SET state = ${State.ready}, due = ${EPOCH}, ` +
-        `claim = 0, attempt = attempt - 1 WHERE ${theseClaims(claims)}`,
+    await this.#access.change(
+      `UPDATE ${this.#eachClaim} SET d.state = ${State.ready}, d.due = ${EPOCH}, ` +
+        `d.claim = 0, d.attempt = d.attempt - 1 WHERE ${HOLDS}`,
+      [listOf(claims)],
     );
   }
 
@@ -271,19 +274,11 @@ export class DeliveryTable {
   }
 
   /** Puts them among the dead. With their rows locked. */
-  async buryAll(groupId: number, ids: readonly number[], reason: Buffer): Promise<void> {
-    await this.#access.send(
-      `UPDATE ${this.#table} FORCE INDEX (PRIMARY) SET state = ${State.dead}, due = ${NOW}, ` +
-        `claim = 0, reason = ${hex(reason)} WHERE group_id = ${groupId} AND message_id IN (${ids.join()})`,
-    );
-  }
-
-  /** Takes them away. With their rows locked. */
-  async remove(groupId: number, ids: readonly number[]): Promise<void> {
-    if (ids.length === 0) return;
-    await this.#access.send(
-      `DELETE d FROM ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
-        `WHERE d.group_id = ${groupId} AND d.message_id IN (${ids.join()})`,
+  async buryAll(claims: readonly Claim[], reason: Buffer): Promise<void> {
+    await this.#access.change(
+      `UPDATE ${this.#eachClaim} SET d.state = ${State.dead}, d.due = ${NOW}, d.claim = 0, ` +
+        'd.reason = ?',
+      [listOf(claims), reason],
     );
   }
 }
@@ -294,4 +289,12 @@ export interface ClaimRequest {
   /** In ms. */
   readonly visibility: number;
   readonly consumer: Buffer;
+}
+
+const HOLDS = `d.state = ${State.claimed} AND d.due > ${NOW}`;
+
+/** In the order of the rows, for all who change several. */
+function listOf(claims: readonly Claim[]): string {
+  const sorted = [...claims].sort((a, b) => a.groupId - b.groupId || a.messageId - b.messageId);
+  return JSON.stringify(sorted.map(({ groupId, messageId, claim }) => [groupId, messageId, claim]));
 }

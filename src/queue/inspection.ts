@@ -92,7 +92,7 @@ export async function* listDeadLetters(
 
 /** Makes dead letters ready. Those with a key take their place in its order again. */
 export async function redrive(
-  { access, deliveries, listing, lanes, directory, bell }: QueueParts,
+  { access, listing, lanes, directory, bell }: QueueParts,
   stream: string,
   group: string,
   ids: readonly number[] | undefined,
@@ -102,18 +102,8 @@ export async function redrive(
   let count = 0;
   const some = async (wanted: readonly number[]): Promise<void> => {
     if (wanted.length === 0) return;
-    const dead = await listing.lockDead(groupId, wanted);
-    const plain = dead.filter(({ lane }) => lane === undefined).map(({ id }) => id);
-    const laned = dead.flatMap(({ id, lane }) =>
-      lane === undefined ? [] : [{ id, lane, delay: 0 }],
-    );
-    await listing.revive(groupId, plain);
-    await deliveries.remove(
-      groupId,
-      laned.map(({ id }) => id),
-    );
-    await lanes.add([groupId], laned);
-    count += dead.length;
+    count += await listing.revive(groupId, wanted);
+    count += await lanes.readmit(groupId, wanted);
   };
   await access.atomic(async () => {
     count = 0;

@@ -1,5 +1,5 @@
 import { EPOCH, NOW, State } from './delivery-sql';
-import { hex, micros, type QueueAccess } from './queue-access';
+import { each, hex, micros, type QueueAccess } from './queue-access';
 import { deliveryTable, laneTable, messageTable, waitingTable } from './queue-schema';
 
 /** A message that has come to the head of its lane. */
@@ -19,6 +19,8 @@ export class LaneTable {
   readonly #waiting: string;
   readonly #deliveries: string;
   readonly #messages: string;
+  /** Of those listed. */
+  readonly #eachWaiting: string;
   /** Whether there is anything to do for lanes of a group; asked along with what else is due. */
   readonly isDue: string;
 
@@ -28,6 +30,9 @@ export class LaneTable {
     this.#waiting = access.name(waitingTable);
     this.#deliveries = access.name(deliveryTable);
     this.#messages = access.name(messageTable);
+    this.#eachWaiting =
+      `${each('groupId', 'bytes', 'messageId')} ${this.#waiting} AS w FORCE INDEX (PRIMARY) ` +
+      'ON w.group_id = x.groupId AND w.lane = UNHEX(x.bytes) AND w.message_id = x.messageId';
     this.isDue =
       `(SELECT 1 FROM ${this.#waiting} FORCE INDEX (incoming) WHERE group_id = ? AND filed = 0 LIMIT 1)` +
       ` IS NOT NULL OR (SELECT 1 FROM ${this.#lanes} FORCE INDEX (holder) ` +
@@ -64,9 +69,31 @@ export class LaneTable {
     );
   }
 
+  /** Dead ones take their place again in what waits. Resolves to how many. */
+  async readmit(groupId: number, ids: readonly number[]): Promise<number> {
+    const dead =
+      `${each('groupId', 'messageId')} ${this.#deliveries} AS d FORCE INDEX (PRIMARY) ` +
+      'ON d.group_id = x.groupId AND d.message_id = x.messageId ' +
+      `WHERE d.state = ${State.dead} AND d.lane IS NOT NULL`;
+    const list = JSON.stringify(ids.map((id) => [groupId, id]));
+    await this.#access.change(
+      `INSERT INTO ${this.#waiting} (group_id, lane, message_id) ` +
+        `SELECT d.group_id, d.lane, d.message_id FROM ${dead} ` +
+        'ON DUPLICATE KEY UPDATE filed = 0',
+      [list],
+    );
+    return (await this.#access.change(`DELETE d FROM ${dead}`, [list])).affectedRows;
+  }
+
   async removeGroup(groupId: number): Promise<void> {
-    await this.#access.change(`DELETE FROM ${this.#waiting} WHERE group_id = ?`, [groupId]);
-    await this.#access.change(`DELETE FROM ${this.#lanes} WHERE group_id = ?`, [groupId]);
+    await this.#access.change(
+      `DELETE w FROM ${this.#waiting} AS w FORCE INDEX (PRIMARY) WHERE w.group_id = ?`,
+      [groupId],
+    );
+    await this.#access.change(
+      `DELETE l FROM ${this.#lanes} AS l FORCE INDEX (PRIMARY) WHERE l.group_id = ?`,
+      [groupId],
+    );
   }
 
   /** Messages that no lane knows of yet, in the order of their ids. */
@@ -118,11 +145,9 @@ export class LaneTable {
 
   /** These messages' lanes know of them. With the lanes locked. */
   async file(groupId: number, messages: readonly Head[]): Promise<void> {
-    const pairs = messages.map(({ lane, id }) => `(lane = ${hex(lane)} AND message_id = ${id})`);
-    await this.#access.send(
-      `UPDATE ${this.#waiting} FORCE INDEX (PRIMARY) SET filed = 1 ` +
-        `WHERE group_id = ${groupId} AND (${pairs.join(' OR ')})`,
-    );
+    await this.#access.change(`UPDATE ${this.#eachWaiting} SET w.filed = 1`, [
+      listOf(groupId, messages),
+    ]);
   }
 
   /** The first message of each of these lanes that has one. With the lanes locked. */
@@ -140,18 +165,15 @@ export class LaneTable {
 
   /** Makes them deliveries, and their lanes theirs. With the lanes locked. */
   async release(groupId: number, heads: readonly Head[]): Promise<void> {
-    const pairs = heads.map(({ lane, id }) => `(lane = ${hex(lane)} AND message_id = ${id})`);
-    const those = `group_id = ${groupId} AND (${pairs.join(' OR ')})`;
-    const later = `not_before > ${NOW}`;
-    await this.#access.send(
+    const list = listOf(groupId, heads);
+    const later = `w.not_before > ${NOW}`;
+    await this.#access.change(
       `INSERT INTO ${this.#deliveries} (group_id, message_id, state, due, lane) ` +
-        `SELECT group_id, message_id, IF(${later}, ${State.delayed}, ${State.ready}), ` +
-        `IF(${later}, not_before, ${EPOCH}), lane FROM ${this.#waiting} FORCE INDEX (PRIMARY) ` +
-        `WHERE ${those}`,
+        `SELECT w.group_id, w.message_id, IF(${later}, ${State.delayed}, ${State.ready}), ` +
+        `IF(${later}, w.not_before, ${EPOCH}), w.lane FROM ${this.#eachWaiting}`,
+      [list],
     );
-    await this.#access.send(
-      `DELETE w FROM ${this.#waiting} AS w FORCE INDEX (PRIMARY) WHERE ${those}`,
-    );
+    await this.#access.change(`DELETE w FROM ${this.#eachWaiting}`, [list]);
     const rows = heads.map(({ lane, id }) => `(${groupId}, ${hex(lane)}, ${id})`);
     await this.#access.send(
       `INSERT INTO ${this.#lanes} (group_id, lane, holder) VALUES ${rows.join(', ')} ` +
@@ -161,8 +183,10 @@ export class LaneTable {
 
   /** Ends lanes in which nothing waits. With the lanes locked. */
   async close(groupId: number, lanes: readonly Buffer[]): Promise<void> {
-    await this.#access.send(
-      `DELETE l FROM ${this.#lanes} AS l FORCE INDEX (PRIMARY) WHERE ${these(groupId, lanes)}`,
+    await this.#access.change(
+      `DELETE l FROM ${each('groupId', 'bytes')} ${this.#lanes} AS l FORCE INDEX (PRIMARY) ` +
+        'ON l.group_id = x.groupId AND l.lane = UNHEX(x.bytes)',
+      [JSON.stringify(lanes.map((lane) => [groupId, lane.toString('hex')]))],
     );
   }
 
@@ -172,10 +196,12 @@ export class LaneTable {
     gone: readonly { readonly lane: Buffer; readonly messageId: number }[],
   ): Promise<void> {
     const sorted = [...gone].sort((a, b) => Buffer.compare(a.lane, b.lane));
-    const lanes = sorted.map(({ lane }) => lane);
-    await this.#access.send(
-      `UPDATE ${this.#lanes} FORCE INDEX (PRIMARY) SET holder = 0 WHERE ${these(groupId, lanes)} ` +
-        `AND holder IN (${sorted.map(({ messageId }) => messageId).join()})`,
+    const list = sorted.map(({ lane, messageId }) => [groupId, lane.toString('hex'), messageId]);
+    await this.#access.change(
+      `UPDATE ${each('groupId', 'bytes', 'messageId')} ${this.#lanes} AS l FORCE INDEX (PRIMARY) ` +
+        'ON l.group_id = x.groupId AND l.lane = UNHEX(x.bytes) AND l.holder = x.messageId ' +
+        'SET l.holder = 0',
+      [JSON.stringify(list)],
     );
   }
 
@@ -197,4 +223,8 @@ export class LaneTable {
 
 function these(groupId: number, lanes: readonly Buffer[]): string {
   return `group_id = ${groupId} AND lane IN (${lanes.map(hex).join(', ')})`;
+}
+
+function listOf(groupId: number, messages: readonly Head[]): string {
+  return JSON.stringify(messages.map(({ lane, id }) => [groupId, lane.toString('hex'), id]));
 }

@@ -1,5 +1,5 @@
 import { deliveryTable, messageTable, waitingTable } from './queue-schema';
-import { hex, micros, type QueueAccess } from './queue-access';
+import { each, hex, micros, type QueueAccess } from './queue-access';
 
 const NOW = 'UTC_TIMESTAMP(6)';
 
@@ -114,8 +114,10 @@ export class MessageTable {
   async remove(ids: readonly number[]): Promise<number> {
     if (ids.length === 0) return 0;
     const sql =
-      `DELETE m FROM ${this.#table} AS m FORCE INDEX (PRIMARY) ` + `WHERE m.id IN (${ids.join()})`;
-    return (await this.#access.send(sql, { idempotent: true })).affectedRows;
+      `DELETE m FROM ${each('messageId')} ${this.#table} AS m FORCE INDEX (PRIMARY) ` +
+      'ON m.id = x.messageId';
+    const list = JSON.stringify(ids.map((id) => [id]));
+    return (await this.#access.change(sql, [list], { idempotent: true })).affectedRows;
   }
 }
 

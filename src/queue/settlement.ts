@@ -106,13 +106,10 @@ export class Settlement implements MessageKeeper {
   }
 
   async #acknowledgeTogether(claims: readonly Claim[]): Promise<boolean[]> {
-    const [first] = claims;
-    if (claims.length === 1 && first !== undefined) return [await this.#acknowledgeOne(first)];
-    if (claims.every(({ lane }) => lane === undefined)) {
-      const all = await this.#ifAll(claims);
-      if (all) return claims.map(() => true);
-    }
-    return this.#acknowledgeThoseThatHold(claims);
+    if (claims.length > 1 && (await this.#ifAll(claims))) return claims.map(() => true);
+    const held: boolean[] = [];
+    for (const claim of claims) held.push(await this.#acknowledgeOne(claim));
+    return held;
   }
 
   #acknowledgeOne(claim: Claim): Promise<boolean> {
@@ -125,35 +122,19 @@ export class Settlement implements MessageKeeper {
     });
   }
 
-  /** All of them or none: of fewer than all it could not be told which. */
+  /** All of them or none: of fewer than all it could not be told which. Their lanes pass on. */
   async #ifAll(claims: readonly Claim[]): Promise<boolean> {
     const refused = new Error('not all of them hold');
     try {
       await this.#access.atomic(async () => {
         if ((await this.#deliveries.acknowledgeAll(claims)) < claims.length) throw refused;
+        for (const [groupId, laned] of lanesByGroup(claims)) await this.#lanes.pass(groupId, laned);
       });
       return true;
     } catch (error) {
       if (error === refused) return false;
       throw error;
     }
-  }
-
-  /** The lanes of those that hold pass on with them. */
-  #acknowledgeThoseThatHold(claims: readonly Claim[]): Promise<boolean[]> {
-    return this.#access.atomic(async () => {
-      const held = await this.#deliveries.holding(claims, 'locked');
-      const gone = claims.filter((claim) => held.has(placeOf(claim)));
-      for (const [groupId, some] of byGroup(gone)) {
-        const ids = some.map(({ messageId }) => messageId);
-        await this.#deliveries.remove(groupId, ids);
-        const laned = some.flatMap(({ lane, messageId }) =>
-          lane === undefined ? [] : [{ lane, messageId }],
-        );
-        if (laned.length > 0) await this.#lanes.pass(groupId, laned);
-      }
-      return claims.map((claim) => held.has(placeOf(claim)));
-    });
   }
 
   async giveBack(message: Message, { delay, reason }: NackOptions): Promise<boolean> {
@@ -217,12 +198,18 @@ export class Settlement implements MessageKeeper {
   }
 }
 
-function byGroup<T extends { readonly groupId: number }>(claims: readonly T[]): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
-  for (const claim of claims) {
-    const some = groups.get(claim.groupId);
-    if (some === undefined) groups.set(claim.groupId, [claim]);
-    else some.push(claim);
+interface Gone {
+  readonly lane: Buffer;
+  readonly messageId: number;
+}
+
+function lanesByGroup(claims: readonly Claim[]): [number, Gone[]][] {
+  const groups = new Map<number, Gone[]>();
+  for (const { groupId, lane, messageId } of claims) {
+    if (lane === undefined) continue;
+    const some = groups.get(groupId) ?? [];
+    some.push({ lane, messageId });
+    groups.set(groupId, some);
   }
-  return groups;
+  return [...groups].sort(([a], [b]) => a - b);
 }

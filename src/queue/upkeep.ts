@@ -78,12 +78,7 @@ export class Upkeep {
       this.#access.atomic(async () => {
         const exhausted = await this.#deliveries.exhausted(groupId, maxAttempts, SOME);
         if (exhausted.length === 0) return 0;
-        const ids = exhausted.map(({ messageId }) => messageId);
-        await this.#deliveries.buryAll(
-          groupId,
-          ids.sort((a, b) => a - b),
-          EXPIRED,
-        );
+        await this.#deliveries.buryAll(exhausted, EXPIRED);
         const laned = exhausted.flatMap(({ lane, messageId }) =>
           lane === undefined ? [] : [{ lane, messageId }],
         );
