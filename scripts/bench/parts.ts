@@ -6,6 +6,7 @@ import { millionPart } from './million-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
+import { queuePart } from './queue-part';
 import { spikePart } from './spike-part';
 import { statementPart } from './statement-part';
 import { transactionPart } from './transaction-part';
@@ -18,6 +19,7 @@ export const parts: readonly Part[] = [
   transactionPart,
   lockPart,
   lockStealPart,
+  queuePart,
   checkoutPart,
   spikePart,
   waitersPart,
