@@ -99,7 +99,9 @@ onEachServer((bench) => {
         const text = JSON.stringify(plan);
         expect(text).not.toMatch(/filesort|temporary/i);
         // But for the rows that were found, and are gone through.
-        const read = plan.filter(({ table }) => !/^<|^NULL$/.test(String(table ?? 'NULL')));
+        const read = plan.filter(
+          ({ table }) => typeof table === 'string' && !table.startsWith('<'),
+        );
         for (const { key } of read) expect(key).toMatch(/^(queue|PRIMARY)$/);
       }
     }
