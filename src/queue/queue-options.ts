@@ -145,7 +145,7 @@ export function resolveConsumeOptions(
 export interface WorkerOptions {
   /** Handlers that run at the same time. @default 1 */
   readonly concurrency?: number;
-  /** Messages held at most, those in work included. @default twice the concurrency */
+  /** Messages claimed at most that wait for a handler or are in work. @default twice the concurrency */
   readonly prefetch?: number;
   /** @see {@link ConsumeOptions.consumer} */
   readonly consumer?: string;

@@ -50,6 +50,8 @@ export class Worker {
   readonly #fetching: Promise<void>;
   #unused: Message[] = [];
   #running = 0;
+  /** Of those held, being acknowledged or given back. */
+  #settling = 0;
   #acknowledged = 0;
   #failed = 0;
   #lost = 0;
@@ -144,7 +146,7 @@ export class Worker {
     const { prefetch } = this.#options;
     let pause = PAUSE;
     while (!this.#over.signal.aborted) {
-      const room = prefetch - this.#held.size;
+      const room = this.#roomFor();
       // Batches are what makes it fast: half of what may be held, at least.
       if (room < Math.ceil(prefetch / 2)) {
         await new Promise<void>((resolve) => (this.#room = resolve));
@@ -194,7 +196,9 @@ export class Worker {
     }
     // The next one can begin while this one is acknowledged.
     this.#running--;
+    this.#settling++;
     queueMicrotask(() => this.#begin());
+    this.#tellRoom();
     if (failure === undefined) await this.#settle(message, () => message._ack());
     else {
       this.#failed++;
@@ -206,6 +210,7 @@ export class Worker {
       await this.#settle(message, () => message._nack({ reason }));
     }
     if (failure === undefined && message.isSettled) this.#acknowledged++;
+    this.#settling--;
     this.#drop(message);
   }
 
@@ -225,9 +230,17 @@ export class Worker {
   #drop(message: Message): void {
     this.#held.delete(message);
     if (!message.isSettled) this.#lost++;
-    if (this.#options.prefetch - this.#held.size >= Math.ceil(this.#options.prefetch / 2)) {
-      this.#room?.();
-    }
+    this.#tellRoom();
+  }
+
+  /** Those that are being settled make room for others, so that one does not wait for the other. */
+  #roomFor(): number {
+    const { prefetch } = this.#options;
+    return prefetch - this.#held.size + Math.min(this.#settling, prefetch);
+  }
+
+  #tellRoom(): void {
+    if (this.#roomFor() >= Math.ceil(this.#options.prefetch / 2)) this.#room?.();
   }
 
   #rest(ms: number): Promise<void> {
