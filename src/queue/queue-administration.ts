@@ -35,7 +35,8 @@ export class QueueAdministration {
 
   /**
    * Creates a group, or leaves the one that is there. Waits for producers whose transactions are
-   * open: what they commit reaches the group. Resolves to whether it is new.
+   * open, so that nothing falls in between: what has committed by then belongs to a group from the
+   * start only, what commits later to every group. Resolves to whether it is new.
    */
   @releaseConnection
   createGroup(stream: string, group: string, options: CreateGroupOptions = {}): Promise<boolean> {

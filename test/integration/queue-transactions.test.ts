@@ -72,7 +72,7 @@ onEachServer((bench) => {
   });
 
   it.each(['now', 'start'] as const)(
-    'a group created from %s while a producer’s transaction is open gets what that commits',
+    'a group created from %s while a producer’s transaction is open begins after it, and nothing falls between',
     async (from) => {
       const goOn = deferred();
       const produced = deferred();
@@ -92,7 +92,7 @@ onEachServer((bench) => {
       await late;
       expect(await creating).toBe(true);
       const got = bodies(await drain(queue, 'jobs', 'new'));
-      // Either it was there before the producer committed, or has all from the start.
+      // It was committed before the group was there: it belongs to one from the start.
       expect(got).toHaveLength(from === 'start' ? 2 : 0);
       await queue.produce('jobs', 'after');
       expect(bodies(await drain(queue, 'jobs', 'new'))).toEqual(['after']);
