@@ -42,6 +42,21 @@ export type {
 } from './cache/cache-options';
 export type { CacheStats } from './cache/cache-stats';
 export { cached, type CachedOptions } from './cache/cached';
+export { MessageQueue, type ScheduleOptions, type Streams } from './queue/message-queue';
+export type { Message, NackOptions } from './queue/message';
+export type { DeadLetter, PendingMessage } from './queue/inspection';
+export type { QueueInfo } from './queue/queue-info';
+export type {
+  ConsumeOptions,
+  CreateGroupOptions,
+  MessageQueueOptions,
+  ProduceOneOptions,
+  ProduceOptions,
+  WorkerOptions,
+} from './queue/queue-options';
+export type { Schedule } from './queue/schedule';
+export type { TrimOptions } from './queue/trim';
+export type { MessageHandler, StopOptions, Worker, WorkerStats } from './queue/worker';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

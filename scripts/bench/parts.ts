@@ -8,6 +8,7 @@ import { mysql2FacePart } from './mysql2-face-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
+import { queuePart } from './queue-part';
 import { spikePart } from './spike-part';
 import { statementPart } from './statement-part';
 import { storePart } from './store-part';
@@ -23,6 +24,7 @@ export const parts: readonly Part[] = [
   lockStealPart,
   storePart,
   cachePart,
+  queuePart,
   checkoutPart,
   spikePart,
   waitersPart,
