@@ -18,6 +18,12 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export { DatabaseRegistry, type RegistryEvents } from './tenants/database-registry';
+export type { Protected } from './tenants/protection';
+export type { CloseHook, DatabaseFactory, RegistryOptions } from './tenants/registry-options';
+export type { RegistryStats, TenantInfo } from './tenants/registry-stats';
+export type { CloseReason } from './tenants/tenant';
+export type { SweepSummary } from './tenants/tenant-sweep';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {
