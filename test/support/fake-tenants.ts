@@ -43,7 +43,7 @@ export class FakeTenants {
     const pool = new Pool(driver, resolved, this.clock, this.logger);
     const tenant = new Tenant(
       name,
-      {} as RetryingPooledDatabase,
+      Object.create(null) as RetryingPooledDatabase,
       pool,
       this.budget,
       this.clock.now(),

@@ -155,11 +155,11 @@ describe('a bound on the connections of all', () => {
     await all.clock.advance(TURN);
     const other = watched(b.pool.acquire());
     await settled();
-    await held[0]!.giveBack();
+    await held[0].giveBack();
     await settled();
     expect([other.state, third.state]).toEqual(['fulfilled', 'pending']);
     await (await other.promise).giveBack();
-    await held[1]!.giveBack();
+    await held[1].giveBack();
     await (await third.promise).giveBack();
   });
 
