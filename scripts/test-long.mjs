@@ -51,6 +51,12 @@ const forms = {
     about: 'locks on two nodes of a Galera cluster at once',
     env: { BOOMERANG_LOCK_GALERA: { seconds: 15 } },
   },
+  tenants: {
+    file: 'test/integration/tenants-fleet',
+    test: '',
+    about: '200 tenants within a bound of 20 open ones for two minutes, on each server',
+    env: { BOOMERANG_TENANTS: { seconds: 120, servers: 9 } },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

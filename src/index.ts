@@ -18,6 +18,20 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export {
+  ResourceWatch,
+  type ResourceWarning,
+  type ResourceWatchEvents,
+} from './monitor/resource-watch';
+export type { Resource, ResourceWatchOptions, WarnAt } from './monitor/resource-watch-options';
+export type { Watched } from './monitor/resource-sources';
+export type {
+  DescriptorNumbers,
+  EventLoopDelay,
+  PoolLoad,
+  ResourceSnapshot,
+  ServerLoad,
+} from './monitor/resource-snapshot';
 export { DatabaseRegistry, type RegistryEvents } from './tenants/database-registry';
 export type { Protected } from './tenants/protection';
 export type { CloseHook, DatabaseFactory, RegistryOptions } from './tenants/registry-options';

@@ -29,6 +29,9 @@ export interface RegistryEvents {
   error: [error: unknown, tenant: string | undefined];
 }
 
+/** @internal The open tenants of a registry, for the library's own modules above it. */
+export let openTenantsOf: (registry: DatabaseRegistry) => ReadonlySet<Tenant>;
+
 const END_DEADLINE = 10_000;
 
 /**
@@ -51,6 +54,10 @@ const END_DEADLINE = 10_000;
  * const db = await registry.get('acme');
  */
 export class DatabaseRegistry extends EventEmitter<RegistryEvents> {
+  static {
+    openTenantsOf = (registry) => registry.#budget.open;
+  }
+
   readonly #options: ResolvedRegistryOptions;
   readonly #clock: Clock = systemClock;
   readonly #logger: Logger;
