@@ -34,10 +34,13 @@ export type {
 } from './monitor/resource-snapshot';
 export { DatabaseRegistry, type RegistryEvents } from './tenants/database-registry';
 export type { Protected } from './tenants/protection';
-export type { CloseHook, DatabaseFactory, RegistryOptions } from './tenants/registry-options';
-export type { RegistryStats, TenantInfo } from './tenants/registry-stats';
-export type { CloseReason } from './tenants/tenant';
-export type { SweepSummary } from './tenants/tenant-sweep';
+export type {
+  CloseHook,
+  CloseReason,
+  DatabaseFactory,
+  RegistryOptions,
+} from './tenants/registry-options';
+export type { RegistryStats, SweepSummary, TenantInfo } from './tenants/registry-stats';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

@@ -1,7 +1,8 @@
 import { detached } from '../async-context';
 import type { Clock } from '../clock';
 import type { PoolEntry } from '../pool/entry';
-import type { CloseReason, Closing, Tenant } from './tenant';
+import type { CloseReason } from './registry-options';
+import type { Closing, Tenant } from './tenant';
 import { WaitingLine } from './waiting-line';
 
 /**
@@ -106,9 +107,10 @@ export class Budget {
 
   /** Whether a connection that has just become free is to be closed for somebody else. */
   yields(tenant: Tenant, entry: PoolEntry): boolean {
-    if (this.#line.size === 0 || tenant.state !== 'open') return false;
+    // Somebody was served in the middle of the closing: it goes on.
+    if (tenant.state === 'closing') return true;
+    if (this.#line.size === 0 || this.#listener.isKept(tenant)) return false;
     if (tenant.drain !== undefined) return this.#comes(tenant, 1);
-    if (this.#listener.isKept(tenant)) return false;
     const { active, waiting } = tenant.pool.numbers;
     if (this.#openingsWanted() > 0) {
       if (active === 0 && waiting === 0) {

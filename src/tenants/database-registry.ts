@@ -10,14 +10,15 @@ import { CloseHooks } from './close-hooks';
 import { Protection, checkProtected, type Protected } from './protection';
 import {
   resolveRegistryOptions,
+  type CloseReason,
   type DatabaseFactory,
   type RegistryOptions,
   type ResolvedRegistryOptions,
 } from './registry-options';
-import { infoOf, type RegistryStats, type TenantInfo } from './registry-stats';
-import type { CloseReason, Tenant } from './tenant';
+import { infoOf, type RegistryStats, type SweepSummary, type TenantInfo } from './registry-stats';
+import type { Tenant } from './tenant';
 import { TenantDirectory } from './tenant-directory';
-import { TenantSweep, type SweepSummary } from './tenant-sweep';
+import { TenantSweep } from './tenant-sweep';
 
 export interface RegistryEvents {
   /** A tenant is about to open its first connection. */

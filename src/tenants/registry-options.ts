@@ -17,7 +17,6 @@ import {
   type Rule,
 } from '../option-rules';
 import type { Protected } from './protection';
-import type { CloseReason } from './tenant';
 
 /**
  * Makes a tenant's database: a URL, options, or a `RetryingPooledDatabase` that was not used yet. Runs
@@ -26,6 +25,9 @@ import type { CloseReason } from './tenant';
 export type DatabaseFactory = (tenant: string) => Made | PromiseLike<Made>;
 
 export type Made = string | DatabaseOptions | RetryingPooledDatabase;
+
+/** Why a tenant was closed: nobody used it, another needed its place, or it was ended for good. */
+export type CloseReason = 'idle' | 'displaced' | 'ended';
 
 /** Called when a tenant was closed; it may be in use again by then. */
 export type CloseHook = (tenant: string, reason: CloseReason) => unknown;

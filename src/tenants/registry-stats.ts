@@ -28,6 +28,22 @@ export interface RegistryStats {
   readonly hookFailures: number;
 }
 
+/** What a sweep did. */
+export interface SweepSummary {
+  /** Open tenants that were looked at. */
+  readonly evaluated: number;
+  /** Those in use: a connection is out or waited for, or `use` runs. */
+  readonly active: number;
+  /** Those that were unused for long enough, and are protected. */
+  readonly protected: number;
+  /** Those that were closed. */
+  readonly closed: number;
+  /** Those that came into use, or under protection, after they were chosen; they stay open. */
+  readonly spared: number;
+  /** Those whose connections did not go in time; they still may. */
+  readonly failed: number;
+}
+
 /** One tenant at one moment. */
 export interface TenantInfo {
   readonly tenant: string;

@@ -2,6 +2,7 @@ import { settledWithin, type Clock } from '../clock';
 import type { Logger } from '../logger';
 import type { Budget } from './budget';
 import type { CloseHooks } from './close-hooks';
+import type { SweepSummary } from './registry-stats';
 import type { Tenant } from './tenant';
 
 /** How long the closing of one tenant is waited for, in ms; it goes on behind that. */
@@ -9,22 +10,6 @@ const PATIENCE = 5000;
 
 /** How many tenants are closed at a time: a dead network must not make a sweep last for ever. */
 const AT_ONCE = 8;
-
-/** What a sweep did. */
-export interface SweepSummary {
-  /** Open tenants that were looked at. */
-  readonly evaluated: number;
-  /** Those in use: a connection is out or waited for, or `use` runs. */
-  readonly active: number;
-  /** Those that were unused for long enough, and are protected. */
-  readonly protected: number;
-  /** Those that were closed. */
-  readonly closed: number;
-  /** Those that came into use, or under protection, after they were chosen; they stay open. */
-  readonly spared: number;
-  /** Those whose connections did not go in time; they still may. */
-  readonly failed: number;
-}
 
 type Verdict = 'active' | 'recent' | 'protected' | 'candidate';
 

@@ -4,9 +4,7 @@ import type { Admission } from '../pool/admission';
 import type { PoolEntry } from '../pool/entry';
 import type { Pool } from '../pool/pool';
 import type { Budget } from './budget';
-
-/** Why a tenant was closed: nobody used it, another needed its place, or it was ended for good. */
-export type CloseReason = 'idle' | 'displaced' | 'ended';
+import type { CloseReason } from './registry-options';
 
 /** A tenant's connections on their way out. */
 export interface Closing {

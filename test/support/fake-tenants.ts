@@ -2,7 +2,7 @@ import type { RetryingPooledDatabase } from '../../src/index';
 import { resolveOptions, type DatabaseOptions } from '../../src/options';
 import { Pool } from '../../src/pool/pool';
 import { Budget, type BudgetLimits } from '../../src/tenants/budget';
-import { Tenant, type CloseReason } from '../../src/tenants/tenant';
+import { Tenant, type Closing } from '../../src/tenants/tenant';
 import { FakeDriver } from './fake-driver';
 import { ManualClock } from './manual-clock';
 import { RecordingLogger } from './recording-logger';
@@ -14,6 +14,8 @@ export class FakeTenants {
   readonly budget: Budget;
   /** Which were opened and closed, in order: `+a`, `-a idle`. */
   readonly story: string[] = [];
+  /** Called when one was closed. */
+  onClosed: (tenant: Tenant, closing: Closing) => void = () => {};
   /** Names that are never closed. */
   readonly kept = new Set<string>();
   /** The most connections there ever were at a time. */
@@ -25,8 +27,9 @@ export class FakeTenants {
     this.budget = new Budget({ maxOpen: 0, maxConnections: 0, ...limits }, this.clock, {
       isKept: ({ name, users }) => users > 0 || this.kept.has(name),
       opened: ({ name }) => this.story.push(`+${name}`),
-      closed: ({ name }, { reason }: { readonly reason: CloseReason }) => {
-        this.story.push(`-${name} ${reason}`);
+      closed: (tenant, closing) => {
+        this.story.push(`-${tenant.name} ${closing.reason}`);
+        this.onClosed(tenant, closing);
       },
     });
   }
