@@ -29,6 +29,12 @@ export interface ResourceWatchEvents {
   look: [snapshot: ResourceSnapshot];
 }
 
+/** @internal What a test puts in the place of the real thing. */
+interface Seams {
+  readonly clock: Clock;
+  readonly sources?: ResourceSources;
+}
+
 const UNKNOWN: DescriptorNumbers = { open: undefined, limit: undefined, sockets: undefined };
 
 /**
@@ -59,13 +65,14 @@ export class ResourceWatch extends EventEmitter<ResourceWatchEvents> {
    * @param watched a database, or a registry of them.
    * @throws {ConfigurationError} naming the option and the rule.
    */
+  constructor(watched: Watched, options?: ResourceWatchOptions);
+  /** @internal */
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- one of them is not published
+  constructor(watched: Watched, options: ResourceWatchOptions, seams: Seams);
   constructor(
     watched: Watched,
     options: ResourceWatchOptions = {},
-    /** @internal */
-    { clock, sources }: { readonly clock: Clock; readonly sources?: ResourceSources } = {
-      clock: systemClock,
-    },
+    { clock, sources }: Seams = { clock: systemClock },
   ) {
     super();
     const resolved = resolveWatchOptions(options);
