@@ -6,11 +6,13 @@ import type { Closing, Tenant } from './tenant';
 import { WaitingLine } from './waiting-line';
 
 /**
- * How long, in ms, a tenant keeps a place that its own callers ask for while others wait for it. Short
- * enough that 100 tenants take their turns on 10 places within the default `acquireTimeout`, long
- * enough that opening a connection is a small part of it.
+ * How long, in ms, a tenant keeps a place that its own callers ask for while others wait for it: short
+ * enough that 100 tenants take their turns on 10 places within the default `acquireTimeout`.
  */
 export const TURN = 100;
+/** Where opening a connection takes long, turns are so many times as long, or most would go into that. */
+const OPENINGS_IN_TURN = 4;
+const LONGEST_TURN = 500;
 
 export interface BudgetLimits {
   /** 0 is no bound. */
@@ -50,6 +52,8 @@ export class Budget {
   #closing = 0;
   /** Connections that are being closed for those in line. */
   #coming = 0;
+  /** How long opening a connection takes, in ms; the last ones count most. */
+  #opening = 0;
   /** Who was called up, and takes the next place whoever else waits. */
   #called: Tenant | undefined;
 
@@ -107,6 +111,7 @@ export class Budget {
 
   /** Whether a connection that has just become free is to be closed for somebody else. */
   yields(tenant: Tenant, entry: PoolEntry): boolean {
+    this.#noteTurn(tenant, entry);
     // Somebody was served in the middle of the closing: it goes on.
     if (tenant.state === 'closing') return true;
     if (this.#line.size === 0 || this.#listener.isKept(tenant)) return false;
@@ -184,7 +189,8 @@ export class Budget {
     tenant.places++;
     if (tenant.state === 'open') return;
     tenant.state = 'open';
-    tenant.turnSince = this.#clock.now();
+    tenant.openedAt = this.#clock.now();
+    tenant.turnSince = undefined;
     this.#open.add(tenant);
     this.#listener.opened(tenant);
   }
@@ -268,8 +274,21 @@ export class Budget {
     return next !== undefined && (next.places === 0 || next.places + 1 < tenant.places);
   }
 
-  #turnIsOver(since: number): boolean {
-    return this.#clock.now() - since >= TURN;
+  /** A turn begins with a connection at hand: one that takes long to open serves somebody all the same. */
+  #noteTurn(tenant: Tenant, { bornAt }: PoolEntry): void {
+    if (tenant.turnSince !== undefined) return;
+    tenant.turnSince = this.#clock.now();
+    if (tenant.openedAt === undefined) return;
+    this.#opening += (bornAt - tenant.openedAt - this.#opening) / 8;
+    tenant.openedAt = undefined;
+  }
+
+  get #turn(): number {
+    return Math.min(LONGEST_TURN, Math.max(TURN, this.#opening * OPENINGS_IN_TURN));
+  }
+
+  #turnIsOver(since = Infinity): boolean {
+    return this.#clock.now() - since >= this.#turn;
   }
 
   /** Has a tenant that is always in use hand its place over, unless that takes longer than a turn. */
@@ -278,7 +297,7 @@ export class Budget {
       // A lease that is out for long: its other callers have not to wait for that.
       this.#endDrain(tenant);
       this.#serve();
-    }, TURN);
+    }, this.#turn);
     this.#draining.add(tenant);
     this.#comes(tenant, tenant.pool.closeIdle());
   }
@@ -287,7 +306,7 @@ export class Budget {
     tenant.drain?.cancel();
     tenant.drain = undefined;
     this.#draining.delete(tenant);
-    tenant.turnSince = this.#clock.now();
+    tenant.turnSince = undefined;
   }
 
   /** Those for whom places were to be handed over have found others. */

@@ -35,8 +35,10 @@ export class Tenant implements Admission {
   places = 0;
   /** How many of these are being closed for others. */
   promised = 0;
-  /** When its present turn began. */
-  turnSince = 0;
+  /** When it took its first place; `undefined` once it has the connection. */
+  openedAt: number | undefined;
+  /** When its present turn began; `undefined` before it has a connection at hand. */
+  turnSince: number | undefined;
   /** It hands its place over to another: opens no connection, and keeps none that comes back. */
   drain: Timer | undefined;
   closing: Closing | undefined;

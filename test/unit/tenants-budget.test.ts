@@ -99,6 +99,29 @@ describe('a bound on open tenants', () => {
     for (const name of ['a', 'b', 'c']) expect(share(name)).toBeGreaterThan(0.2);
   });
 
+  it('serves somebody in each turn, also where opening a connection takes longer than one', async () => {
+    const all = given({ maxOpen: 1 });
+    const tenants = ['a', 'b', 'c'].map((name) => all.make(name, { acquireTimeout: 60_000 }));
+    for (const driver of all.drivers.values()) {
+      driver.everyConnect = () =>
+        new Promise<void>((resolve) => all.clock.setTimer(resolve, 2 * TURN));
+    }
+    const served = new Map<string, number>();
+    const callers = tenants.flatMap((tenant) =>
+      [1, 2].map(async () => {
+        while (all.clock.now() < 20_000) {
+          await all.use(tenant, 10);
+          served.set(tenant.name, (served.get(tenant.name) ?? 0) + 1);
+        }
+      }),
+    );
+    await all.clock.advance(30_000);
+    await Promise.all(callers);
+    const opened = all.story.filter((line) => line.startsWith('+')).length;
+    expect([...served.keys()].sort()).toEqual(['a', 'b', 'c']);
+    for (const count of served.values()) expect(count).toBeGreaterThan(opened);
+  });
+
   it('does not shut a tenant’s callers out because one of its leases lasts', async () => {
     const all = given({ maxOpen: 1 });
     const [a, b] = [all.make('a'), all.make('b', { acquireTimeout: 2000 })];
