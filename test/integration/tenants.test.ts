@@ -7,6 +7,7 @@ import {
   PoolClosedError,
   RetryingPooledDatabase,
   connectionScope,
+  type CloseHook,
   type RegistryOptions,
   type SweepSummary,
 } from '../../src/index';
@@ -237,7 +238,9 @@ onEachServer((bench) => {
   });
 
   it('use() keeps a tenant open while its function runs, and not after', async () => {
-    const one = registry({ maxOpen: 1 });
+    const closed: string[] = [];
+    const onClose: CloseHook = (tenant, reason) => closed.push(`${tenant} ${reason}`);
+    const one = registry({ maxOpen: 1, onClose });
     const gate = deferred();
     const using = one.use('a', async (db) => {
       const id = await session(db);
@@ -257,6 +260,7 @@ onEachServer((bench) => {
     expect(after).toBe(before);
     await other;
     expect(one.list()).toMatchObject([{ tenant: 'b' }]);
+    expect(closed).toEqual(['a displaced']);
   });
 
   it('protect() lasts until it is lifted', async () => {
