@@ -83,6 +83,12 @@ const forms = {
     about: '1,500 random histories of a queue against a model, on each server',
     env: { BOOMERANG_QUEUE_MODEL: { numRuns: 1500, seed } },
   },
+  tenants: {
+    file: 'test/integration/tenants-fleet',
+    test: '',
+    about: '200 tenants within a bound of 20 open ones for two minutes, on each server',
+    env: { BOOMERANG_TENANTS: { seconds: 120, servers: 9 } },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

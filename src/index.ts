@@ -57,6 +57,29 @@ export type {
 export type { Schedule } from './queue/schedule';
 export type { TrimOptions } from './queue/trim';
 export type { MessageHandler, StopOptions, Worker, WorkerStats } from './queue/worker';
+export {
+  ResourceWatch,
+  type ResourceWarning,
+  type ResourceWatchEvents,
+} from './monitor/resource-watch';
+export type { Resource, ResourceWatchOptions, WarnAt } from './monitor/resource-watch-options';
+export type { Watched } from './monitor/resource-sources';
+export type {
+  DescriptorNumbers,
+  EventLoopDelay,
+  PoolLoad,
+  ResourceSnapshot,
+  ServerLoad,
+} from './monitor/resource-snapshot';
+export { DatabaseRegistry, type RegistryEvents } from './tenants/database-registry';
+export type { Protected } from './tenants/protection';
+export type {
+  CloseHook,
+  CloseReason,
+  DatabaseFactory,
+  RegistryOptions,
+} from './tenants/registry-options';
+export type { RegistryStats, SweepSummary, TenantInfo } from './tenants/registry-stats';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {

@@ -23,6 +23,7 @@ const layers = [
       'abort-listeners.ts',
       'limit.ts',
       'batcher.ts',
+      'periodic.ts',
     ],
     peers: true,
   },
@@ -38,7 +39,8 @@ const layers = [
   { entries: ['schema', 'values'] },
   { entries: ['lock', 'store', 'cache', 'queue'] },
   { entries: ['install.ts'] },
-  { entries: ['tenants', 'monitor'] },
+  { entries: ['tenants'] },
+  { entries: ['monitor'] },
   { entries: ['adapters'] },
   { entries: ['cli', 'index.ts'] },
 ];

@@ -1,16 +1,17 @@
 import { Liveness, type Clock } from '../clock';
 import type { Driver } from '../driver/connection';
 import { PoolClosedError, type PoolNumbers } from '../errors';
-import type { Limit } from '../limit';
 import type { Logger } from '../logger';
 import type { PoolStats } from '../metrics/counters';
 import type { LeakReport, PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
+import type { AcquireOptions } from './acquire-options';
+import type { Admission } from './admission';
 import { Canceller } from './canceller';
 import { cutOff } from './cut-off';
 import type { Owner, PoolEntry } from './entry';
-import { exhausted } from './exhaustion';
-import { LeakWatch } from './leak-watch';
+import { exhausted, fullness } from './exhaustion';
+import { LEAK_TEXTS, LeakWatch } from './leak-watch';
 import { Lease, type LeaseHome } from './lease';
 import type { PoolLimits } from './limits';
 import { ReturnCeremony } from './return-ceremony';
@@ -20,21 +21,6 @@ import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
 
 const NO_CONNECTION = 'No connection within the caller’s own limit';
-
-export interface AcquireOptions {
-  /** Rejects the wait with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Rejects the wait with the limit's error, of which the shortage is the cause. */
-  readonly limit?: Limit | undefined;
-  /** The longest wait in ms instead of `acquireTimeout`. */
-  readonly within?: number | undefined;
-  /** Who asks, for leak reports. */
-  readonly owner?: Owner | undefined;
-  /** Fails at once where only somebody else's return could serve this acquire. */
-  readonly orFail?: boolean | undefined;
-  /** Replaces the advice in the error text where the caller knows better why nothing came. */
-  readonly hint?: (() => string | undefined) | undefined;
-}
 
 /**
  * Connections to one database, lent one borrower at a time.
@@ -215,6 +201,39 @@ export class Pool implements LeaseHome {
     return this.#stock.lastFailure;
   }
 
+  /** Has the pool share a bound with others. Before its first connection only. */
+  govern(admission: Admission): void {
+    this.#roster.admission = admission;
+  }
+
+  get governed(): boolean {
+    return this.#roster.admission !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** There may be a place for a further connection now. */
+  poke(): void {
+    this.#stock.replenish();
+  }
+
+  /** Closes `most` idle connections, those unused for longest first; how many there were. */
+  closeIdle(most = Infinity): number {
+    return this.#stock.closeIdle(most);
+  }
+
+  /**
+   * Closes what is idle, control connections too, and keeps nothing ready until the next acquire.
+   * Nothing that is out or waited for is touched. Resolves when the sessions are over.
+   */
+  async rest(): Promise<void> {
+    this.#stock.rest();
+    this.#liveness.rest();
+    await Promise.all([this.#roster.goodbyes(), this.#canceller.rest()]);
+  }
+
   /** Replaces every connection by a new one: idle ones now, others when they come back. */
   evictAll(): void {
     this.#stock.evictAll();
@@ -247,7 +266,7 @@ export class Pool implements LeaseHome {
     this.#waiting.rejectAll(closed);
     await this.#stock.close(closed());
     if (!(await this.#roster.allReturned(this.#clock, deadline))) {
-      this.#logger.warn({ ...this.#numbers() }, 'leases were still out at the deadline; closed');
+      this.#logger.warn({ ...this.numbers }, 'leases were still out at the deadline; closed');
       for (const { connection } of this.#roster.out) connection.destroy(closed());
     }
     this.#leaks.stop();
@@ -255,38 +274,29 @@ export class Pool implements LeaseHome {
     this.#liveness.end();
   }
 
-  #numbers(): PoolNumbers {
+  /** Where the connections are right now. */
+  get numbers(): PoolNumbers {
     return this.#roster.numbers(this.#waiting.size);
   }
 
   #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
-    const { queueLimit, waitForConnections } = this.#options;
     const { connectionLimit } = this.#stock.limits;
-    const { active, waiting } = this.#numbers();
-    // Those for whom there is a connection, idle or still to be opened, are in nobody's way.
-    const growth = Math.max(0, connectionLimit - active);
-    const full =
-      !waitForConnections && active + waiting >= connectionLimit
-        ? 'No connection is free, and waitForConnections is false'
-        : queueLimit > 0 && waiting - growth >= queueLimit
-          ? `The queue is full: queueLimit is ${queueLimit}`
-          : orFail && active >= connectionLimit
-            ? 'This caller would wait for itself'
-            : undefined;
+    const full = fullness(this.#options, connectionLimit, this.numbers, orFail);
     if (full === undefined) return undefined;
-    this.#logger.warn({ ...this.#numbers() }, 'acquire refused');
+    this.#logger.warn({ ...this.numbers }, 'acquire refused');
     return this.#shortage(full, hint);
   }
 
   #shortage(what: string, hint: AcquireOptions['hint']): Error {
     const { connectionLimit } = this.#stock.limits;
-    return exhausted(what, this.#numbers(), connectionLimit, this.#stock.lastFailure, hint?.());
+    const why = hint?.() ?? this.#roster.admission?.refusal;
+    return exhausted(what, this.numbers, connectionLimit, this.#stock.lastFailure, why);
   }
 
   #timedOut(limit: number, hint: AcquireOptions['hint']): Error {
     this.#roster.totals.timeouts++;
     this.#tracker.timedOut?.();
-    const numbers = this.#numbers();
+    const numbers = this.numbers;
     this.#logger.warn({ ...numbers, acquireTimeout: limit }, 'no connection within the deadline');
     return this.#shortage(`No connection within ${limit} ms`, hint);
   }
@@ -295,7 +305,7 @@ export class Pool implements LeaseHome {
     this.#liveness.drop();
     const { slowAcquire } = this.#log;
     if (slowAcquire === 0 || waited < slowAcquire) return;
-    this.#logger.warn({ ...this.#numbers(), waited: Math.round(waited) }, 'slow acquire');
+    this.#logger.warn({ ...this.numbers, waited: Math.round(waited) }, 'slow acquire');
   }
 
   #serve(entry: PoolEntry): boolean {
@@ -331,12 +341,7 @@ export class Pool implements LeaseHome {
 
   #reportLeak(report: LeakReport): void {
     this.#tracker.leaked?.(report);
-    const text = {
-      held: 'a connection is out for long; a leak?',
-      returned: 'a connection that was out for long came back after all',
-      reclaimed: 'a connection whose holder is gone was reclaimed; it was never given back',
-    }[report.kind];
-    this.#logger.warn({ ...this.#numbers(), ...report }, text);
+    this.#logger.warn({ ...this.numbers, ...report }, LEAK_TEXTS[report.kind]);
   }
 }
 

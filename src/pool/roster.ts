@@ -2,6 +2,7 @@ import type { Clock } from '../clock';
 import type { PoolNumbers } from '../errors';
 import { noTotals, type PoolStats } from '../metrics/counters';
 import type { PoolTracker, RemovalReason } from '../metrics/tracker';
+import type { Admission } from './admission';
 import type { PoolEntry } from './entry';
 import { IdleStack } from './idle-stack';
 
@@ -18,6 +19,8 @@ export class Roster {
   /** Idle ones that are being asked for a sign of life; they count as idle. */
   readonly proving = new Set<PoolEntry>();
   readonly totals = noTotals();
+  /** Where a connection's place goes back to when it is gone. */
+  admission: Admission | undefined;
   readonly #since: Date;
   readonly #tracker: PoolTracker;
   readonly #goodbyes = new Set<Promise<void>>();
@@ -57,9 +60,9 @@ export class Roster {
     this.#tracker.released?.(entry.connection.threadId);
   }
 
-  gone({ connection }: PoolEntry, reason: RemovalReason): void {
-    this.totals.destroyed++;
-    this.#tracker.removed?.(connection.threadId, reason);
+  gone(entry: PoolEntry, reason: RemovalReason): void {
+    this.#left(entry, reason);
+    this.admission?.leave();
   }
 
   /** Connections that are saying goodbye: no longer ours, still sessions on the server. */
@@ -71,10 +74,12 @@ export class Roster {
   retire(entry: PoolEntry, closed: () => void): void {
     const goodbye = entry.connection.close(GOODBYE).then(() => {
       this.#goodbyes.delete(goodbye);
+      // Others may wait longer for the place than this pool does.
+      this.admission?.leave();
       closed();
     });
     this.#goodbyes.add(goodbye);
-    this.gone(entry, 'retired');
+    this.#left(entry, 'retired');
   }
 
   /** Resolves when every goodbye is said. */
@@ -97,5 +102,10 @@ export class Roster {
         resolve(true);
       };
     });
+  }
+
+  #left({ connection }: PoolEntry, reason: RemovalReason): void {
+    this.totals.destroyed++;
+    this.#tracker.removed?.(connection.threadId, reason);
   }
 }

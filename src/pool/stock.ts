@@ -89,9 +89,15 @@ export class Stock {
     this.#connector = new Connector(
       {
         need: () => this.#need(),
+        admitted: () => roster.admission?.enter() ?? true,
         open: async (signal) => {
           const generation = this.#generation;
-          return { ...(await opener.open(signal)), generation };
+          try {
+            return { ...(await opener.open(signal)), generation };
+          } catch (error) {
+            roster.admission?.leave();
+            throw error;
+          }
         },
         opened: (opened) => this.#opened(opened),
         failed: (error, retryIn) => this.#connectFailed(error, retryIn),
@@ -183,6 +189,26 @@ export class Stock {
     if (generation === this.#generation) this.evictAll();
   }
 
+  /** Closes `most` idle connections, those unused for longest first; how many there were. */
+  closeIdle(most: number): number {
+    let closed = 0;
+    for (const entry of this.#roster.idle.bottomUp()) {
+      if (closed >= most) break;
+      if (!this.#roster.idle.remove(entry)) continue;
+      closed++;
+      this.#retire(entry);
+    }
+    return closed;
+  }
+
+  /** Closes what is idle, and what becomes idle, until somebody waits again. */
+  rest(): void {
+    if (this.#open === 'used' && this.#demand.waiting() === 0) this.#open = 'unused';
+    this.closeIdle(Infinity);
+    // No timer stays behind.
+    this.#housekeeper.stop();
+  }
+
   /** Changes how many connections there may be. What is out above the limit is closed on return. */
   resize(limits: PoolLimits): void {
     this.#limits = limits;
@@ -259,10 +285,11 @@ export class Stock {
   /** At the end of its life, of an older generation, above a limit that was lowered, or too late. */
   #isSpent(entry: PoolEntry): boolean {
     return (
-      this.#open === 'closed' ||
+      this.#open !== 'used' ||
       entry.generation !== this.#generation ||
       entry.provenAt >= entry.lifespan.retireAt ||
-      this.#total() >= this.#limits.connectionLimit
+      this.#total() >= this.#limits.connectionLimit ||
+      this.#roster.admission?.yields(entry) === true
     );
   }
 
