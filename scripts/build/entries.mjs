@@ -2,7 +2,10 @@
  * What the package exports, one row per entry; package.json `exports` has the same rows.
  * 'index' is the main entry and comes first: the others are built on top of it.
  */
-export const entries = [{ name: 'index', source: 'src/index.ts' }];
+export const entries = [
+  { name: 'index', source: 'src/index.ts' },
+  { name: 'monitor', source: 'src/monitor/index.ts' },
+];
 
 /** ES module packages that a CommonJS package cannot require on every Node 20, and so carries along. */
 export const inlined = ['p-retry', 'is-network-error'];

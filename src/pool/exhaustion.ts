@@ -1,4 +1,5 @@
 import { PoolExhaustedError, type PoolNumbers } from '../errors';
+import type { ResolvedOptions } from '../options';
 
 function numbersText({ total, active, idle, waiting }: PoolNumbers): string {
   return `total=${total}, active=${active}, idle=${idle}, waiting=${waiting}`;
@@ -32,4 +33,25 @@ export function exhausted(
     numbers,
     lastFailure === undefined ? {} : { cause: lastFailure },
   );
+}
+
+/** Why a caller is not even let wait, in words; `undefined` where it is. */
+export function refusalOf(
+  {
+    queueLimit,
+    waitForConnections,
+  }: Pick<ResolvedOptions['pool'], 'queueLimit' | 'waitForConnections'>,
+  connectionLimit: number,
+  { active, waiting }: PoolNumbers,
+  orFail: boolean,
+): string | undefined {
+  // Those for whom there is a connection, idle or still to be opened, are in nobody's way.
+  const growth = Math.max(0, connectionLimit - active);
+  if (!waitForConnections && active + waiting >= connectionLimit) {
+    return 'No connection is free, and waitForConnections is false';
+  }
+  if (queueLimit > 0 && waiting - growth >= queueLimit) {
+    return `The queue is full: queueLimit is ${queueLimit}`;
+  }
+  return orFail && active >= connectionLimit ? 'This caller would wait for itself' : undefined;
 }

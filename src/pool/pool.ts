@@ -4,13 +4,15 @@ import { PoolClosedError, type PoolNumbers } from '../errors';
 import type { Limit } from '../limit';
 import type { Logger } from '../logger';
 import type { PoolStats } from '../metrics/counters';
+import type { LeaseHolder } from '../metrics/holder';
+import { Observation } from '../metrics/observation';
 import type { LeakReport, PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
 import { Canceller } from './canceller';
 import { cutOff } from './cut-off';
 import type { Owner, PoolEntry } from './entry';
-import { exhausted } from './exhaustion';
-import { LeakWatch } from './leak-watch';
+import { exhausted, refusalOf } from './exhaustion';
+import { LEAK_TEXTS, LeakWatch } from './leak-watch';
 import { Lease, type LeaseHome } from './lease';
 import type { PoolLimits } from './limits';
 import { ReturnCeremony } from './return-ceremony';
@@ -18,6 +20,7 @@ import { Roster } from './roster';
 import { SessionSetup } from './session';
 import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
+import { witnessed } from './witness';
 
 const NO_CONNECTION = 'No connection within the caller’s own limit';
 
@@ -49,6 +52,7 @@ export class Pool implements LeaseHome {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #ceremony: ReturnCeremony;
   readonly #roster: Roster;
   readonly #waiting: WaitQueue;
@@ -64,6 +68,7 @@ export class Pool implements LeaseHome {
     clock: Clock,
     logger: Logger,
     tracker: PoolTracker = {},
+    observation = new Observation(),
   ) {
     const { pool, log } = options;
     this.#options = pool;
@@ -71,7 +76,8 @@ export class Pool implements LeaseHome {
     this.#clock = clock;
     this.#logger = logger;
     this.#tracker = tracker;
-    this.#roster = new Roster(clock.date(), tracker);
+    this.#observation = observation;
+    this.#roster = new Roster(clock, tracker, observation);
     const session = new SessionSetup(driver, pool.initSql);
     this.#ceremony = new ReturnCeremony(
       pool.resetOnRelease,
@@ -85,7 +91,8 @@ export class Pool implements LeaseHome {
       this.#reportLeak(report);
     });
     this.#canceller = new Canceller(driver, clock, pool.connectTimeout, logger);
-    this.#stock = new Stock(driver, session, options, { clock, logger, tracker }, this.#roster, {
+    const voices = { clock, logger, tracker, observation };
+    this.#stock = new Stock(driver, session, options, voices, this.#roster, {
       waiting: () => this.#waiting.size,
       serve: (entry) => this.#serve(entry),
       refused: (error) => this.#waiting.rejectAll(() => error),
@@ -110,7 +117,7 @@ export class Pool implements LeaseHome {
   tryAcquire(owner?: Owner): Lease | undefined {
     if (this.#ending !== undefined || this.#waiting.size > 0) return undefined;
     const entry = this.#stock.takeFresh();
-    return entry === undefined ? undefined : this.#lend(entry, owner);
+    return entry === undefined ? undefined : this.#lend(entry, this.#asker(owner), 0);
   }
 
   /**
@@ -132,7 +139,8 @@ export class Pool implements LeaseHome {
     const patience = within ?? this.#options.acquireTimeout;
     const signal = options.signal ?? limit?.signal;
     const timeoutError = (): Error => this.#timedOut(patience, hint);
-    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner });
+    const asker = this.#asker(owner);
+    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner: asker });
     this.#liveness.hold();
     this.#tracker.enqueued?.();
     this.#stock.wake();
@@ -189,6 +197,10 @@ export class Pool implements LeaseHome {
 
   stats(): PoolStats {
     return this.#roster.stats(this.#waiting.size, this.#stock.connecting, this.#canceller.size);
+  }
+
+  holders(): LeaseHolder[] {
+    return this.#roster.holders();
   }
 
   /** True where no statement of the user's shapes the sessions. */
@@ -260,19 +272,8 @@ export class Pool implements LeaseHome {
   }
 
   #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
-    const { queueLimit, waitForConnections } = this.#options;
     const { connectionLimit } = this.#stock.limits;
-    const { active, waiting } = this.#numbers();
-    // Those for whom there is a connection, idle or still to be opened, are in nobody's way.
-    const growth = Math.max(0, connectionLimit - active);
-    const full =
-      !waitForConnections && active + waiting >= connectionLimit
-        ? 'No connection is free, and waitForConnections is false'
-        : queueLimit > 0 && waiting - growth >= queueLimit
-          ? `The queue is full: queueLimit is ${queueLimit}`
-          : orFail && active >= connectionLimit
-            ? 'This caller would wait for itself'
-            : undefined;
+    const full = refusalOf(this.#options, connectionLimit, this.#numbers(), orFail);
     if (full === undefined) return undefined;
     this.#logger.warn({ ...this.#numbers() }, 'acquire refused');
     return this.#shortage(full, hint);
@@ -286,6 +287,7 @@ export class Pool implements LeaseHome {
   #timedOut(limit: number, hint: AcquireOptions['hint']): Error {
     this.#roster.totals.timeouts++;
     this.#tracker.timedOut?.();
+    this.#observation.current?.timedOut();
     const numbers = this.#numbers();
     this.#logger.warn({ ...numbers, acquireTimeout: limit }, 'no connection within the deadline');
     return this.#shortage(`No connection within ${limit} ms`, hint);
@@ -300,13 +302,20 @@ export class Pool implements LeaseHome {
 
   #serve(entry: PoolEntry): boolean {
     const waiter = this.#waiting.next();
-    waiter?.resolve(this.#lend(entry, waiter.owner));
-    return waiter !== undefined;
+    if (waiter === undefined) return false;
+    const waited = this.#clock.now() - waiter.since;
+    waiter.resolve(this.#lend(entry, waiter.owner, waited));
+    return true;
   }
 
-  #lend(entry: PoolEntry, owner: Owner | undefined): Lease {
+  /** Who asks, with where that was if somebody wants to know. Call in the asker's own turn. */
+  #asker(owner: Owner | undefined): Owner | undefined {
+    return owner !== undefined && this.#observation.wantsStack() ? witnessed(owner) : owner;
+  }
+
+  #lend(entry: PoolEntry, owner: Owner | undefined, waited: number): Lease {
     entry.owner = owner;
-    this.#roster.lend(entry);
+    this.#roster.lend(entry, waited);
     this.#leaks.lent(entry);
     this.#liveness.hold();
     return new Lease(this, entry);
@@ -331,12 +340,8 @@ export class Pool implements LeaseHome {
 
   #reportLeak(report: LeakReport): void {
     this.#tracker.leaked?.(report);
-    const text = {
-      held: 'a connection is out for long; a leak?',
-      returned: 'a connection that was out for long came back after all',
-      reclaimed: 'a connection whose holder is gone was reclaimed; it was never given back',
-    }[report.kind];
-    this.#logger.warn({ ...this.#numbers(), ...report }, text);
+    if (report.kind !== 'returned') this.#observation.current?.leaked(report.kind);
+    this.#logger.warn({ ...this.#numbers(), ...report }, LEAK_TEXTS[report.kind]);
   }
 }
 

@@ -3,6 +3,7 @@ import { classify } from '../driver/classify';
 import type { Driver } from '../driver/connection';
 import { normalizeSql } from '../driver/sql-text';
 import { errorFields, type Logger } from '../logger';
+import type { Observation } from '../metrics/observation';
 import type { PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
 import { Connector, LONGEST_DELAY } from './connector';
@@ -25,6 +26,14 @@ const YOUNG = 1000;
 /** How long a connect failure is worth telling where nothing else bounds it, in ms. */
 const FAILURE_MEMORY = 60_000;
 
+/** What a stock says, and to whom. */
+export interface StockVoices {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tracker: PoolTracker;
+  readonly observation: Observation;
+}
+
 /** Who wants connections. */
 export interface Demand {
   /** Callers that wait. */
@@ -45,6 +54,7 @@ export class Stock {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #roster: Roster;
   readonly #demand: Demand;
   readonly #connector: Connector<Opened & { generation: number }>;
@@ -64,7 +74,7 @@ export class Stock {
     driver: Driver,
     session: SessionSetup,
     { pool, log }: ResolvedOptions,
-    { clock, logger, tracker }: { clock: Clock; logger: Logger; tracker: PoolTracker },
+    { clock, logger, tracker, observation }: StockVoices,
     roster: Roster,
     demand: Demand,
   ) {
@@ -78,6 +88,7 @@ export class Stock {
     this.#clock = clock;
     this.#logger = logger;
     this.#tracker = tracker;
+    this.#observation = observation;
     this.#roster = roster;
     this.#demand = demand;
     const opener = new Opener(driver, session, clock, pool.connectTimeout);
@@ -91,7 +102,10 @@ export class Stock {
         need: () => this.#need(),
         open: async (signal) => {
           const generation = this.#generation;
-          return { ...(await opener.open(signal)), generation };
+          const begun = clock.now();
+          const opened = await opener.open(signal);
+          observation.current?.connected(clock.now() - begun);
+          return { ...opened, generation };
         },
         opened: (opened) => this.#opened(opened),
         failed: (error, retryIn) => this.#connectFailed(error, retryIn),
@@ -284,6 +298,7 @@ export class Stock {
         this.#logger.warn({ ...this.#numbers(), ...fields }, 'slow statement');
       });
     }
+    connection.trace(this.#observation);
     connection.onLost((reason) => this.#lost(entry, reason));
     this.#roster.created(entry);
     this.#logger.info({ ...this.#numbers(), threadId: connection.threadId }, 'connected');
@@ -306,6 +321,7 @@ export class Stock {
   #connectFailed(error: unknown, retryIn: number): void {
     this.#lastFailure = error;
     this.#lastFailureAt = this.#clock.now();
+    this.#observation.current?.connectFailed();
     this.#tracker.failed?.(error);
     const fields = { ...this.#numbers(), ...errorFields(error), retryIn: Math.round(retryIn) };
     this.#logger.warn(fields, 'connect failed');
