@@ -1,4 +1,5 @@
 import type { ColumnKind, InstrumentRow } from '../metrics/instruments';
+import { isFull } from './full-pool';
 import type { Reading } from './instrument-book';
 import type { Watched } from './watch';
 
@@ -39,7 +40,7 @@ export class DetailBook {
   async refresh(readings: readonly Reading[], watched: readonly Watched[]): Promise<void> {
     const present = new Set(readings.map(keyOf));
     for (const key of this.#entries.keys()) if (!present.has(key)) this.#entries.delete(key);
-    const busy = new Set(watched.filter(isBusy).map(({ name }) => name));
+    const busy = new Set(watched.filter(isFull).map(({ name }) => name));
     const asked = readings
       .filter(({ instrument }) => Object.keys(instrument.columns).length > 0)
       .filter(({ database }) => !busy.has(database))
@@ -69,12 +70,6 @@ export class DetailBook {
   #note(key: string, details: Details): void {
     if (this.#entries.has(key)) this.#entries.set(key, { ...details, asking: undefined });
   }
-}
-
-/** Whoever looks must not stand in anybody's way. */
-function isBusy({ database }: Watched): boolean {
-  const { active, idle, waiting } = database.stats();
-  return waiting > 0 || (idle === 0 && active >= database.limits().connectionLimit);
 }
 
 /** What went wrong, without a message: those of servers quote values. */

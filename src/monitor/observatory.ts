@@ -1,7 +1,8 @@
 import { internals } from '../internals';
 import { DetailBook } from './detail-book';
+import { isFull } from './full-pool';
 import { Exposition } from './exposition';
-import { HealthCheck, type HealthReport } from './health-report';
+import { HealthCheck, fullReport, type HealthReport } from './health-report';
 import { History } from './history';
 import { InstrumentBook } from './instrument-book';
 import type { ResolvedMonitorOptions } from './options';
@@ -77,8 +78,15 @@ export class Observatory {
     this.#detailedAt = now;
     const watched = this.#watch.look();
     const asked = this.#details.refresh(this.#instruments.look(watched), watched);
-    const both = Promise.all([asked, this.health()]).then(() => {});
-    await internals.settledWithin(systemClock, PATIENCE, both);
+    // Whoever looks must not stand in anybody's way: a pool that is full says enough.
+    const full = watched.filter(isFull).length;
+    if (full > 0) this.#lastHealth = fullReport(full, watched.length);
+    const health = full > 0 ? undefined : this.health();
+    await internals.settledWithin(
+      systemClock,
+      PATIENCE,
+      Promise.all([asked, health]).then(() => {}),
+    );
   }
 
   /** What is to be seen now. `newest`: of the history the last sample alone. */

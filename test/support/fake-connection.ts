@@ -159,10 +159,11 @@ export class FakeConnection implements Connection {
     // An answer never comes in the same breath.
     await Promise.resolve();
     if (reply.until !== undefined) await Promise.race([reply.until, this.#broken.promise]);
+    if (this.lost === undefined) reply.effect?.(this);
+    const elapsed = this.#server.clock.now() - begun;
+    ended?.(elapsed, this.lost ?? reply.error ?? null);
     if (this.lost !== undefined) throw this.lost;
-    reply.effect?.(this);
     this.#noteTime(text, begun);
-    ended?.(this.#server.clock.now() - begun, reply.error ?? null);
     if (reply.error !== undefined) throw reply.error;
     return done(reply.rows);
   }

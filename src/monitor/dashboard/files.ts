@@ -2,7 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The modules of the page's script, each after those it takes from. */
-const MODULES = ['format.mjs', 'dom.mjs', 'chart.mjs', 'panels.mjs', 'stream.mjs', 'app.mjs'];
+const MODULES = [
+  'format.mjs',
+  'dom.mjs',
+  'chart.mjs',
+  'tiles.mjs',
+  'panels.mjs',
+  'stream.mjs',
+  'app.mjs',
+];
+
+const STYLES = ['base.css', 'layout.css', 'parts.css', 'chart.css', 'narrow.css'];
 
 /** What the dashboard is made of. */
 export interface PageFiles {
@@ -15,5 +25,9 @@ const read = (name: string): string => readFileSync(join(__dirname, name), 'utf8
 
 /** From the files beside this one; the build puts their text in the place of this module. */
 export function pageFiles(): PageFiles {
-  return { html: read('page.html'), style: read('style.css'), modules: MODULES.map(read) };
+  return {
+    html: read('page.html'),
+    style: STYLES.map(read).join('\n'),
+    modules: MODULES.map(read),
+  };
 }
