@@ -147,11 +147,11 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
       const listener: unknown = Reflect.get(observer, method);
       if (listener !== undefined) checkFunction(method, listener);
     }
-    checkOptionNames('options', options, ['stackEvery']);
-    const { stackEvery = 0 } = options;
-    if (!Number.isSafeInteger(stackEvery) || stackEvery < 0) {
-      const rule = `must be a whole number, 0 or more, got ${describe(stackEvery)}`;
-      throw new InvalidArgumentError('stackEvery', rule);
+    checkOptionNames('options', options, ['stacksPerSecond']);
+    const { stacksPerSecond = 0 } = options;
+    if (!Number.isFinite(stacksPerSecond) || stacksPerSecond < 0) {
+      const rule = `must be a number, 0 or more, got ${describe(stacksPerSecond)}`;
+      throw new InvalidArgumentError('stacksPerSecond', rule);
     }
     return this.parts.host.observation.add(observer, options);
   }

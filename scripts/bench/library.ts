@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type * as Library from '../../src/index';
+import type * as Monitor from '../../src/monitor/index';
 import type * as Inside from './inside';
 
 const root = join(__dirname, '../..');
@@ -36,6 +37,12 @@ export function loadLibrary(): typeof Library {
     execFileSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: 'inherit' });
   }
   return require(bundle) as typeof Library;
+}
+
+/** The monitor of the same package: it shares the library's classes. */
+export function loadMonitor(): typeof Monitor {
+  loadLibrary();
+  return require(join(root, 'dist/monitor.cjs')) as typeof Monitor;
 }
 
 /** Parts that the package does not export, bundled in the same way. A copy of their own: they share no state. */

@@ -2,6 +2,7 @@ import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
 import { lockStealPart } from './lock-steal-part';
+import { metricsPart } from './metrics-part';
 import { millionPart } from './million-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
@@ -18,6 +19,7 @@ export const parts: readonly Part[] = [
   transactionPart,
   lockPart,
   lockStealPart,
+  metricsPart,
   checkoutPart,
   spikePart,
   waitersPart,

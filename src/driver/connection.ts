@@ -59,9 +59,17 @@ export interface Connection {
 /** Told how a statement ended, after so many ms; `error` is null where it was answered. */
 export type StatementEnd = (elapsed: number, error: Error | null) => void;
 
-/** Asked at each statement, before it is sent and in the context of who issued it; must not throw. */
+/** Told of each statement; must not throw. */
 export interface StatementTracer {
+  /** Before it is sent, in the context of who issued it. What it gives is passed on to {@link ended}. */
   begun(sql: string, connection: Connection): StatementEnd | undefined;
+  ended(
+    sql: string,
+    connection: Connection,
+    elapsed: number,
+    error: Error | null,
+    trace: StatementEnd | undefined,
+  ): void;
 }
 
 /** Rows as they arrive; reading from the network stops while nobody takes them. */

@@ -146,7 +146,7 @@ export class Mysql2Connection implements Connection {
       }
       if (statement.tidy !== true && traitsOf(sql).dirtiesSession) this.dirty = true;
       this.#pending++;
-      const ended = this.#tracer?.begun(sql, this);
+      const trace = this.#tracer?.begun(sql, this);
       const begun = systemClock.now();
       let settled = false;
       const done: Callback = (error, rows, fields) => {
@@ -155,7 +155,7 @@ export class Mysql2Connection implements Connection {
         settled = true;
         const elapsed = systemClock.now() - begun;
         if (elapsed >= this.#slow) this.#tellSlow(sql, elapsed);
-        ended?.(elapsed, error);
+        this.#tracer?.ended(sql, this, elapsed, error, trace);
         if (error !== null) {
           if (kind === 'execute') this.#forgetStale(error, statement);
           if (kind === 'execute' && isTooManyPrepared(error)) {
@@ -181,7 +181,7 @@ export class Mysql2Connection implements Connection {
         settled = true;
         this.#finish();
         const unbound = new InvalidArgumentError('values', 'cannot be bound', { cause });
-        ended?.(systemClock.now() - begun, unbound);
+        this.#tracer?.ended(sql, this, systemClock.now() - begun, unbound, trace);
         reject(unbound);
       }
     });

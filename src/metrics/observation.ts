@@ -1,22 +1,45 @@
+import type { Clock } from '../clock';
 import { classify } from '../driver/classify';
 import type { Connection, StatementEnd, StatementTracer } from '../driver/connection';
 import { normalizeSql } from '../driver/sql-text';
-import { tellingAll, type FullObserver, type Observer } from './observer';
+import { tellingAll, type FullObserver, type ObservedStatement, type Observer } from './observer';
 import { operationOf } from './operation';
 import { isTraced, traceStatement, type ServerName } from './statement-channel';
 
 /** How somebody watches. */
 export interface ObserveOptions {
   /**
-   * Captures for one of so many connections that `getConnection()` and scopes take where that was
-   * (about 5 µs each); 0 for none. Of several observers the most curious one decides. @default 0
+   * Of how many of the connections that `getConnection()` and scopes take it is noted each second where
+   * that was: all of them in a quiet program, and a bounded cost (about 10 µs each) in a busy one.
+   * Of several observers the most curious one decides. @default 0
    */
-  readonly stackEvery?: number;
+  readonly stacksPerSecond?: number;
 }
 
 interface Watcher {
   readonly observer: Observer;
-  readonly stackEvery: number;
+  readonly stacksPerSecond: number;
+}
+
+/** A statement that ended. One is made for each while somebody watches: its fields are all it costs. */
+class EndedStatement implements ObservedStatement {
+  readonly #sql: string;
+  readonly elapsed: number;
+  readonly errorClass: string | undefined;
+
+  constructor(sql: string, elapsed: number, errorClass: string | undefined) {
+    this.#sql = sql;
+    this.elapsed = elapsed;
+    this.errorClass = errorClass;
+  }
+
+  get operation(): string {
+    return operationOf(this.#sql);
+  }
+
+  get text(): string {
+    return normalizeSql(this.#sql);
+  }
 }
 
 const UNKNOWN: ServerName = { host: undefined, port: undefined, database: undefined };
@@ -29,8 +52,9 @@ export class Observation implements StatementTracer {
   /** Tells all who watch; `undefined` while nobody does. */
   current: FullObserver | undefined;
   #watchers: readonly Watcher[] = [];
-  #stackEvery = 0;
-  #untilStack = 0;
+  /** Milliseconds between two stacks; `Infinity` for none. */
+  #stackGap = Infinity;
+  #nextStackAt = 0;
   readonly #server: ServerName;
 
   constructor(server: ServerName = UNKNOWN) {
@@ -38,8 +62,8 @@ export class Observation implements StatementTracer {
   }
 
   /** From now on `observer` is told. Returns what ends that. */
-  add(observer: Observer, { stackEvery = 0 }: ObserveOptions = {}): () => void {
-    const watcher = { observer, stackEvery };
+  add(observer: Observer, { stacksPerSecond = 0 }: ObserveOptions = {}): () => void {
+    const watcher = { observer, stacksPerSecond };
     this.#watch([...this.#watchers, watcher]);
     return () => this.#watch(this.#watchers.filter((other) => other !== watcher));
   }
@@ -48,30 +72,33 @@ export class Observation implements StatementTracer {
     this.#watchers = watchers;
     this.current =
       watchers.length === 0 ? undefined : tellingAll(watchers.map(({ observer }) => observer));
-    const wishes = watchers.map(({ stackEvery }) => stackEvery).filter((every) => every > 0);
-    this.#stackEvery = wishes.length === 0 ? 0 : Math.min(...wishes);
-    this.#untilStack = 0;
+    this.#stackGap = 1000 / Math.max(0, ...watchers.map((one) => one.stacksPerSecond));
   }
 
   /** Whether the stack of the lease that is taken now is wanted. */
-  wantsStack(): boolean {
-    if (this.#stackEvery === 0) return false;
-    if (this.#untilStack-- > 0) return false;
-    this.#untilStack = this.#stackEvery - 1;
+  wantsStack(clock: Clock): boolean {
+    if (this.#stackGap === Infinity) return false;
+    const now = clock.now();
+    if (now < this.#nextStackAt) return false;
+    this.#nextStackAt = now + this.#stackGap;
     return true;
   }
 
-  /** A statement is given to the driver, in the context of who issued it. */
   begun(sql: string, connection: Connection): StatementEnd | undefined {
+    return isTraced() ? traceStatement(sql, connection, this.#server) : undefined;
+  }
+
+  ended(
+    sql: string,
+    { flavour }: Connection,
+    elapsed: number,
+    error: Error | null,
+    trace: StatementEnd | undefined,
+  ): void {
+    trace?.(elapsed, error);
     const { current } = this;
-    const trace = isTraced() ? traceStatement(sql, connection, this.#server) : undefined;
-    if (current === undefined) return trace;
-    return (elapsed, error) => {
-      const errorClass =
-        error === null ? undefined : classify(error, { flavour: connection.flavour }).name;
-      const operation = operationOf(sql);
-      current.statement({ operation, elapsed, errorClass, text: () => normalizeSql(sql) });
-      trace?.(elapsed, error);
-    };
+    if (current === undefined) return;
+    const errorClass = error === null ? undefined : classify(error, { flavour }).name;
+    current.statement(new EndedStatement(sql, elapsed, errorClass));
   }
 }

@@ -11,8 +11,8 @@ export interface ObservedStatement {
   readonly elapsed: number;
   /** The class of its error, as `explain()` names it; `undefined` where it was answered. */
   readonly errorClass: string | undefined;
-  /** The text with every literal replaced; made when it is asked for. Never a value. */
-  readonly text: () => string;
+  /** The text with every literal replaced; made when it is read. Never a value. */
+  readonly text: string;
 }
 
 /**
@@ -58,19 +58,25 @@ const METHODS: Readonly<Record<keyof Observer, true>> = {
 
 export const OBSERVED = Object.keys(METHODS) as readonly (keyof Observer)[];
 
+/** As an event handler's error would without us: seen, and not swallowed. */
+function surface(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
 /** @internal One that tells all of them. What one of them throws reaches nobody's statement. */
 export function tellingAll(observers: readonly Observer[]): FullObserver {
   const told = OBSERVED.map((method) => {
-    const listeners = observers.filter((observer) => observer[method] !== undefined);
-    const tell = (what: never): void => {
+    const listeners = observers
+      .filter((observer) => observer[method] !== undefined)
+      .map((observer) => (observer[method] as (what: unknown) => void).bind(observer));
+    const tell = (what: unknown): void => {
       for (const listener of listeners) {
         try {
-          (listener[method] as (what: never) => void).call(listener, what);
+          listener(what);
         } catch (error) {
-          // As an event handler's error would without us: seen, and not swallowed.
-          queueMicrotask(() => {
-            throw error;
-          });
+          surface(error);
         }
       }
     };

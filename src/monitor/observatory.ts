@@ -36,9 +36,9 @@ export class Observatory {
 
   /** @throws {ConfigurationError} for a source that is none. */
   constructor(source: MonitoredDatabase | MonitoredDatabases, options: ResolvedMonitorOptions) {
-    const { slowStatement, stackEvery, databaseLabel: apart } = options;
+    const { slowStatement, stacksPerSecond, databaseLabel: apart } = options;
     this.#options = options;
-    this.#watch = new Watch(source, { slowStatement, stackEvery, apart });
+    this.#watch = new Watch(source, { slowStatement, stacksPerSecond, apart });
     this.#instruments = new InstrumentBook(apart);
     this.#health = new HealthCheck(
       () => this.#watch.look(),

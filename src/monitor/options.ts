@@ -14,10 +14,10 @@ export interface MonitorOptions {
   /** From how many ms on a statement is listed as slow, by its text without literals; 0 lists none. @default 250 */
   readonly slowStatement?: number;
   /**
-   * For one of so many connections that `getConnection()` and scopes take, the dashboard shows where that
-   * was; 0 for none. @default 10
+   * Of how many of the connections that `getConnection()` and scopes take the dashboard can show where
+   * that was, each second (about 10 µs each); 0 for none. @default 50
    */
-  readonly stackEvery?: number;
+  readonly stacksPerSecond?: number;
   /** Metrics bear the database's name as a label: a series each for every tenant. @default false */
   readonly databaseLabel?: boolean;
 }
@@ -30,7 +30,7 @@ const DEFAULTS = {
   token: undefined as string | undefined,
   interval: 1000,
   slowStatement: 250,
-  stackEvery: 10,
+  stacksPerSecond: 50,
   databaseLabel: false,
 };
 
@@ -43,7 +43,7 @@ const RULES = {
   token: (value: unknown) => (value === '' ? 'must not be empty' : rules.text(value)),
   interval: (value: unknown) => (value === 0 ? 'must be above 0' : rules.duration(value)),
   slowStatement: rules.duration,
-  stackEvery: rules.wholeNumber(0),
+  stacksPerSecond: rules.duration,
   databaseLabel: rules.flag,
 };
 

@@ -1,6 +1,7 @@
 import type { ObservedStatement, Observer, TransactionOutcome } from '../metrics/observer';
 import type { RemovalReason } from '../metrics/tracker';
 import { Histogram } from './histogram';
+import type { SlowStatements } from './slow-statements';
 
 /** Statements of one kind that ended in one way. */
 export interface StatementTally {
@@ -40,6 +41,12 @@ export class Recorder implements Observer {
   connectFailures = 0;
   readonly #answered = new Map<string, Histogram>();
   readonly #failed = new Map<string, Map<string, Histogram>>();
+  readonly #slow: SlowStatements;
+
+  /** @param slow where statements that took long are kept. */
+  constructor(slow: SlowStatements) {
+    this.#slow = slow;
+  }
 
   acquired(waited: number): void {
     this.waits.note(waited);
@@ -69,7 +76,9 @@ export class Recorder implements Observer {
     this.leaks.note(kind);
   }
 
-  statement({ operation, elapsed, errorClass }: ObservedStatement): void {
+  statement(statement: ObservedStatement): void {
+    const { operation, elapsed, errorClass } = statement;
+    if (elapsed >= this.#slow.threshold) this.#slow.note(statement);
     if (errorClass === undefined) durationsOf(this.#answered, operation).note(elapsed);
     else this.#noteFailed(operation, errorClass, elapsed);
   }

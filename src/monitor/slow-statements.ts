@@ -19,14 +19,15 @@ const LONGEST_TEXT = 500;
 
 /** Statements that took long, by their text without literals. */
 export class SlowStatements {
-  readonly #threshold: number;
+  /** From how many ms on a statement is slow; `Infinity` for never. */
+  readonly threshold: number;
   /** In the order in which they were slow last. */
   readonly #found = new Map<string, SlowStatement>();
   #noted = 0;
 
   /** @param threshold from how many ms on a statement is slow; 0 keeps none. */
   constructor(threshold: number) {
-    this.#threshold = threshold;
+    this.threshold = threshold === 0 ? Infinity : threshold;
   }
 
   /** How many were slow, those that are forgotten included. */
@@ -34,10 +35,10 @@ export class SlowStatements {
     return this.#noted;
   }
 
+  /** One that took at least as long as the threshold. */
   note({ elapsed, errorClass, text }: ObservedStatement): void {
-    if (this.#threshold === 0 || elapsed < this.#threshold) return;
     this.#noted++;
-    const shown = text().slice(0, LONGEST_TEXT);
+    const shown = text.slice(0, LONGEST_TEXT);
     const before = this.#found.get(shown);
     this.#found.delete(shown);
     this.#found.set(shown, {

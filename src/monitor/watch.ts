@@ -1,4 +1,3 @@
-import type { Observer } from '../metrics/observer';
 import { Recorder } from './recorder';
 import { SlowStatements } from './slow-statements';
 import { databasesOf, type MonitoredDatabase, type MonitoredDatabases } from './source';
@@ -14,8 +13,8 @@ export interface Watched {
 export interface WatchOptions {
   /** From how many ms on a statement is slow. */
   readonly slowStatement: number;
-  /** Of how many connections that are taken one has its stack captured. */
-  readonly stackEvery: number;
+  /** Of how many connections it is noted each second where they were taken. */
+  readonly stacksPerSecond: number;
   /** Counts for each database by itself. */
   readonly apart: boolean;
 }
@@ -33,7 +32,7 @@ export class Watch {
   readonly slow: SlowStatements;
   readonly #open: () => Iterable<readonly [string, MonitoredDatabase]>;
   readonly #options: WatchOptions;
-  readonly #shared = new Recorder();
+  readonly #shared: Recorder;
   readonly #entries = new Map<string, Entry>();
 
   /** @throws {ConfigurationError} for what is neither a database nor several by name. */
@@ -43,6 +42,7 @@ export class Watch {
     this.#open = open;
     this.#options = options;
     this.slow = new SlowStatements(options.slowStatement);
+    this.#shared = new Recorder(this.slow);
     this.look();
   }
 
@@ -69,13 +69,9 @@ export class Watch {
 
   #begin(name: string, database: MonitoredDatabase): void {
     this.#end(name);
-    const recorder = this.#options.apart ? new Recorder() : this.#shared;
-    const slow: Observer = { statement: (statement) => this.slow.note(statement) };
-    const { stackEvery } = this.#options;
-    const stops = [database.observe(recorder, { stackEvery }), database.observe(slow)];
-    const stop = (): void => {
-      for (const each of stops) each();
-    };
+    const recorder = this.#options.apart ? new Recorder(this.slow) : this.#shared;
+    const { stacksPerSecond } = this.#options;
+    const stop = database.observe(recorder, { stacksPerSecond });
     this.#entries.set(name, { name, database, recorder, stop });
   }
 

@@ -20,7 +20,7 @@ import { Roster } from './roster';
 import { SessionSetup } from './session';
 import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
-import { witnessed } from './witness';
+import { askerOf } from './witness';
 
 const NO_CONNECTION = 'No connection within the caller’s own limit';
 
@@ -117,7 +117,9 @@ export class Pool implements LeaseHome {
   tryAcquire(owner?: Owner): Lease | undefined {
     if (this.#ending !== undefined || this.#waiting.size > 0) return undefined;
     const entry = this.#stock.takeFresh();
-    return entry === undefined ? undefined : this.#lend(entry, this.#asker(owner), 0);
+    return entry === undefined
+      ? undefined
+      : this.#lend(entry, askerOf(owner, this.#observation, this.#clock), 0);
   }
 
   /**
@@ -139,7 +141,7 @@ export class Pool implements LeaseHome {
     const patience = within ?? this.#options.acquireTimeout;
     const signal = options.signal ?? limit?.signal;
     const timeoutError = (): Error => this.#timedOut(patience, hint);
-    const asker = this.#asker(owner);
+    const asker = askerOf(owner, this.#observation, this.#clock);
     const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner: asker });
     this.#liveness.hold();
     this.#tracker.enqueued?.();
@@ -308,11 +310,6 @@ export class Pool implements LeaseHome {
     return true;
   }
 
-  /** Who asks, with where that was if somebody wants to know. Call in the asker's own turn. */
-  #asker(owner: Owner | undefined): Owner | undefined {
-    return owner !== undefined && this.#observation.wantsStack() ? witnessed(owner) : owner;
-  }
-
   #lend(entry: PoolEntry, owner: Owner | undefined, waited: number): Lease {
     entry.owner = owner;
     this.#roster.lend(entry, waited);
@@ -325,14 +322,14 @@ export class Pool implements LeaseHome {
     this.#liveness.drop();
     const now = this.#clock.now();
     entry.idleSince = entry.provenAt = now;
-    this.#roster.comeBack(entry);
+    this.#roster.comeBack(entry, now);
     this.#stock.offer(entry);
     this.#roster.noteReturn();
   }
 
   #drop(entry: PoolEntry, reason: 'discarded' | 'unfit'): void {
     this.#liveness.drop();
-    this.#roster.comeBack(entry);
+    this.#roster.comeBack(entry, this.#clock.now());
     this.#roster.gone(entry, reason);
     this.#stock.replenish();
     this.#roster.noteReturn();

@@ -62,12 +62,12 @@ export class Roster {
     this.#tracker.acquired?.(entry.connection.threadId);
   }
 
-  comeBack(entry: PoolEntry): void {
+  comeBack(entry: PoolEntry, now: number): void {
     this.out.delete(entry);
     const observer = this.#observation.current;
     // One that was taken before anybody watched tells nothing.
     if (observer !== undefined && !Number.isNaN(entry.lentAt)) {
-      observer.held(this.#clock.now() - entry.lentAt);
+      observer.held(now - entry.lentAt);
     }
     entry.lentAt = NaN;
     entry.owner = undefined;

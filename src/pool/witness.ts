@@ -1,4 +1,6 @@
 import { dirname, sep } from 'node:path';
+import type { Clock } from '../clock';
+import type { Observation } from '../metrics/observation';
 import type { Owner } from './entry';
 
 /** Ours stand before the caller's, and would take the place of most of these. */
@@ -12,7 +14,7 @@ function isTheirs(line: string): boolean {
 }
 
 /** The same owner with where it took the connection. The stack becomes text when somebody reads it. */
-export function witnessed(owner: Owner): Owner {
+function witnessed(owner: Owner): Owner {
   const usual = Error.stackTraceLimit;
   Error.stackTraceLimit = FRAMES;
   const here = new Error('taken here');
@@ -24,4 +26,13 @@ export function witnessed(owner: Owner): Owner {
       return [head, ...frames.filter(isTheirs)].join('\n');
     },
   };
+}
+
+/** Who asks, with where that was if somebody wants to know. Call in the asker's own turn. */
+export function askerOf(
+  owner: Owner | undefined,
+  observation: Observation,
+  clock: Clock,
+): Owner | undefined {
+  return owner !== undefined && observation.wantsStack(clock) ? witnessed(owner) : owner;
 }

@@ -110,7 +110,11 @@ class FakeQueue {
       },
       details: async ({ groups }) => groups,
     });
-    const opened = await monitors.open(db, { interval: 100, slowStatement: 20, stackEvery: 1 });
+    const opened = await monitors.open(db, {
+      interval: 100,
+      slowStatement: 20,
+      stacksPerSecond: 1000,
+    });
     const leases = await Promise.all([locks.acquire('nightly-report'), locks.acquire('leader')]);
     const release = deferred();
     const held = ['Orders.export', 'Users.find', 'nightly report'].map((label) =>

@@ -154,14 +154,14 @@ export class FakeConnection implements Connection {
   async #exchange<T>(text: string, done: (rows: unknown) => T): Promise<T> {
     if (this.gone) throw closedState();
     const begun = this.#server.clock.now();
-    const ended = this.#tracer?.begun(text, this);
+    const trace = this.#tracer?.begun(text, this);
     const reply = this.#say(text);
     // An answer never comes in the same breath.
     await Promise.resolve();
     if (reply.until !== undefined) await Promise.race([reply.until, this.#broken.promise]);
     if (this.lost === undefined) reply.effect?.(this);
     const elapsed = this.#server.clock.now() - begun;
-    ended?.(elapsed, this.lost ?? reply.error ?? null);
+    this.#tracer?.ended(text, this, elapsed, this.lost ?? reply.error ?? null, trace);
     if (this.lost !== undefined) throw this.lost;
     this.#noteTime(text, begun);
     if (reply.error !== undefined) throw reply.error;

@@ -41,7 +41,7 @@ describe('the monitor', () => {
     [{ token: '' }, 'token'],
     [{ token: 7 }, 'token'],
     [{ interval: 0 }, 'interval'],
-    [{ stackEvery: 1.5 }, 'stackEvery'],
+    [{ stacksPerSecond: -1 }, 'stacksPerSecond'],
     [{ databaseLabel: 'yes' }, 'databaseLabel'],
     [{ prot: 1 }, 'prot'],
   ])('%j is refused by the name of the option', async (options, option) => {

@@ -27,7 +27,7 @@ function listener(): { readonly heard: unknown[][]; readonly observer: Observer 
     repeated: note('repeated'),
     transaction: note('transaction'),
     statement: ({ operation, elapsed, errorClass, text }) =>
-      heard.push(['statement', operation, elapsed, errorClass, text()]),
+      heard.push(['statement', operation, elapsed, errorClass, text]),
   };
   return { heard, observer };
 }
@@ -195,13 +195,17 @@ describe('holders', () => {
     expect(db.pool.holders()).toEqual([]);
   });
 
-  it('bear the stack of one in so many, which begins with the caller and not with this library', async () => {
+  it('bear the stack of so many a second, which begins with the caller and not with this library', async () => {
     const db = new FakeDatabase();
-    db.observation.add({}, { stackEvery: 3 });
-    const leases = await Promise.all(
-      Array.from({ length: 6 }, () => db.pool.acquire({ owner: { label: 'x' } })),
-    );
+    db.observation.add({}, { stacksPerSecond: 10 });
+    db.observation.add({}, { stacksPerSecond: 2 });
+    const leases = [];
+    for (let count = 0; count < 6; count++) {
+      leases.push(await db.pool.acquire({ owner: { label: 'x' } }));
+      await db.clock.advance(40);
+    }
     const stacks = db.pool.holders().map(({ stack }) => stack);
+    // At 0, and from 100 ms on.
     expect(stacks.map((stack) => stack !== undefined)).toEqual([
       true,
       false,
