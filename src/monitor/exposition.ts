@@ -1,6 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import { CountedHistogram, type Labels } from './counted-histogram';
-import type { Histogram } from './histogram';
+import { histogramText, type Labels } from './histogram-text';
 import type { InstrumentBook } from './instrument-book';
 import { COUNTERS, GAUGES, HISTOGRAMS, type PoolNow } from './metric-table';
 import type { Recorder } from './recorder';
@@ -25,10 +24,6 @@ export class Exposition {
     this.#instruments = instruments;
     this.#apart = apart;
     for (const { name, help, of } of GAUGES) this.#gauge(name, help, of);
-    for (const { name, help, of } of HISTOGRAMS) {
-      const read = (): (readonly [Labels, Histogram])[] => this.#fromRecorders(of);
-      new CountedHistogram(this.#registry, name, help, read);
-    }
     for (const { name, help, labels, of } of COUNTERS) {
       this.#counter(name, help, labels, () => this.#fromRecorders(of));
     }
@@ -39,7 +34,7 @@ export class Exposition {
   }
 
   /** All of it as text, in the exposition format of `contentType`. */
-  text(): Promise<string> {
+  async text(): Promise<string> {
     const watched = this.#watch.look();
     this.#pools = watched.map(({ name, database }) => ({
       name,
@@ -55,7 +50,10 @@ export class Exposition {
       if (grows) this.#counter(metric, help, [], read);
       else this.#make(Gauge, metric, help, [], read);
     }
-    return this.#registry.metrics();
+    const histograms = HISTOGRAMS.map(({ name, help, of }) =>
+      histogramText(name, help, this.#fromRecorders(of)),
+    );
+    return [await this.#registry.metrics(), ...histograms, ''].join('\n');
   }
 
   #gauge(

@@ -1,6 +1,6 @@
 import type { DatabaseStats } from '../metrics/counters';
-import type { Labels } from './counted-histogram';
 import type { Histogram } from './histogram';
+import type { Labels } from './histogram-text';
 import type { Recorder, Tally } from './recorder';
 import type { MonitoredDatabase } from './source';
 
