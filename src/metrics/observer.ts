@@ -40,7 +40,7 @@ export interface Observer {
   transaction?(outcome: TransactionOutcome): void;
 }
 
-/** @internal An observer all of whose methods are there. */
+/** An observer all of whose methods are there. */
 export type FullObserver = Required<Observer>;
 
 const METHODS: Readonly<Record<keyof Observer, true>> = {
@@ -65,7 +65,7 @@ function surface(error: unknown): void {
   });
 }
 
-/** @internal One that tells all of them. What one of them throws reaches nobody's statement. */
+/** One that tells all of them. What one of them throws reaches nobody's statement. */
 export function tellingAll(observers: readonly Observer[]): FullObserver {
   const told = OBSERVED.map((method) => {
     const listeners = observers
