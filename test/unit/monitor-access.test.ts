@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { ConfigurationError, RetryingPooledDatabase } from '../../src/index';
 import { isLoopback } from '../../src/monitor/loopback';
 import { monitor } from '../../src/monitor/index';
@@ -169,6 +169,18 @@ describe('the monitor', () => {
     const first = opened.close();
     await Promise.all([first, opened.close(), ended]);
     expect(await failure(begun(opened.url))).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('close() does not wait for a request that never ends', async () => {
+    const opened = await bench.open(db);
+    const socket = connect(Number(new URL(opened.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    await new Promise((resolve) => socket.write('GET /metrics HT', resolve));
+    // Answered after what was begun before it: the server has it by then.
+    await ask(`${opened.url}/health/live`);
+    await opened.close();
+    socket.destroy();
   });
 
   it('close() does not wait for a reader that reads nothing', async () => {

@@ -72,6 +72,21 @@ describe('an observer', () => {
     ]);
   });
 
+  it('that comes a second time is told nothing of what was taken while nobody watched', async () => {
+    const db = new FakeDatabase();
+    const { heard, observer } = listener();
+    const leave = db.observation.add(observer);
+    await (await db.pool.acquire()).giveBack();
+    leave();
+    const [lease] = await db.take(1);
+    await db.clock.advance(500);
+    heard.length = 0;
+    db.observation.add(observer);
+    expect(db.pool.holders()).toMatchObject([{ heldFor: undefined }]);
+    await lease!.giveBack();
+    expect(heard).toEqual([]);
+  });
+
   it('that left is told nothing more, and a second one as much as before', async () => {
     const db = new FakeDatabase();
     await db.fill(1);
