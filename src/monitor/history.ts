@@ -26,6 +26,9 @@ const KEPT = 300;
 /** Samples over which the pace is told. */
 const LATELY = 15;
 
+/** Samples that make a moment a state. */
+const STEADY = 3;
+
 /** The pools over the last minutes. */
 export class History {
   readonly #samples: Sample[] = [];
@@ -40,6 +43,12 @@ export class History {
     const [first] = this.#totals;
     const lately = first === undefined ? undefined : this.#totals.at(-1)?.since(first);
     return { median: lately?.quantile(0.5), p95: lately?.quantile(0.95) };
+  }
+
+  /** Whether every connection was out each time it was looked lately: for a moment it is no news. */
+  isFull(limit: number): boolean {
+    const lately = this.#samples.slice(-STEADY);
+    return lately.length === STEADY && lately.every(({ active }) => limit > 0 && active >= limit);
   }
 
   take(at: number, watched: readonly Watched[], recorders: readonly Recorder[]): Sample {

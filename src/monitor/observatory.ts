@@ -2,7 +2,7 @@ import { internals } from '../internals';
 import { DetailBook } from './detail-book';
 import { isFull } from './full-pool';
 import { Exposition } from './exposition';
-import { HealthCheck, fullReport, type HealthReport } from './health-report';
+import { FULL, HealthCheck, type HealthReport } from './health-report';
 import { History } from './history';
 import { InstrumentBook } from './instrument-book';
 import type { ResolvedMonitorOptions } from './options';
@@ -79,9 +79,7 @@ export class Observatory {
     const watched = this.#watch.look();
     const asked = this.#details.refresh(this.#instruments.look(watched), watched);
     // Whoever looks must not stand in anybody's way: a pool that is full says enough.
-    const full = watched.filter(isFull).length;
-    if (full > 0) this.#lastHealth = fullReport(full, watched.length);
-    const health = full > 0 ? undefined : this.health();
+    const health = watched.some(isFull) ? undefined : this.health();
     await internals.settledWithin(
       systemClock,
       PATIENCE,
@@ -93,14 +91,15 @@ export class Observatory {
   state(extent: 'whole' | 'newest'): MonitorState {
     const watched = this.#watch.look();
     const pools = watched.map(poolOf);
+    const totals = totalsOf(pools);
     const { samples, pace } = this.#history;
     const newest = samples.slice(-1);
     return {
       at: new Date().toISOString(),
       interval: this.#options.interval,
       process: { pid: process.pid, node: process.version, uptime: process.uptime() },
-      health: this.#lastHealth,
-      totals: { ...totalsOf(pools), databases: pools.length },
+      health: this.#history.isFull(totals.limit) ? FULL : this.#lastHealth,
+      totals: { ...totals, databases: pools.length },
       pace: { ...pace, rate: newest[0]?.rate ?? 0 },
       outcomes: outcomesOf(this.#watch.recorders().map(({ recorder }) => recorder)),
       databases: pools.sort(byLoad).slice(0, SHOWN),

@@ -234,9 +234,12 @@ onEachServer((bench) => {
     const lease = await locks.acquire('jobs');
     await db.query('SELECT SLEEP(0.03), ? AS a', ['secret']);
     const { slow, instruments, totals, pace } = await stateOf(opened);
-    expect(slow).toMatchObject({ threshold: 20, noted: 1 });
-    expect(slow.statements).toMatchObject([{ text: 'SELECT SLEEP(?), ? AS a', count: 1 }]);
-    expect(slow.statements[0]!.worst).toBeGreaterThanOrEqual(20);
+    expect(slow.threshold).toBe(20);
+    // On a busy machine others are slow as well.
+    const ours = slow.statements.filter(({ text }) => text === 'SELECT SLEEP(?), ? AS a');
+    expect(ours).toMatchObject([{ count: 1, failed: 0 }]);
+    expect(ours[0]!.worst).toBeGreaterThanOrEqual(20);
+    expect(JSON.stringify(slow)).not.toContain('secret');
     expect(totals).toMatchObject({ databases: 1, active: 0, limit: 3 });
     expect(pace).toHaveProperty('rate');
     expect(instruments).toMatchObject([
@@ -253,9 +256,13 @@ onEachServer((bench) => {
     const held = await small.getConnection();
     let queued = 0;
     small.on('enqueue', () => queued++);
+    const full = { degraded: true, reasons: ['every connection is in use'] };
+    await until('it is seen to be full', async () => {
+      return JSON.stringify((await stateOf(opened)).health).includes(full.reasons[0]!);
+    });
     const { holders, health } = await stateOf(opened);
     expect(queued).toBe(0);
-    expect(health).toMatchObject({ degraded: true, reasons: ['every connection is in use'] });
+    expect(health).toMatchObject(full);
     expect(holders).toMatchObject([{ threadId: held.threadId }]);
     await held.release();
   });

@@ -31,7 +31,7 @@ function showStatus(tone, text) {
   setText(byId('status'), text);
 }
 
-function showHealth({ health, totals }) {
+function showHealth({ health }) {
   const reasons = health?.reasons ?? [];
   const notice = byId('reasons');
   notice.hidden = reasons.length === 0;
@@ -40,7 +40,7 @@ function showHealth({ health, totals }) {
   const [tone, text] =
     health?.ready === false
       ? ['bad', 'Not ready']
-      : reasons.length > 0 || totals.waiting > 0
+      : reasons.length > 0
         ? ['warn', 'Degraded']
         : ['good', 'Ready'];
   showStatus(tone, text);
