@@ -110,7 +110,14 @@ export type { DriverOptions } from './driver-options';
 export type { Logger, LogFields, LogLevel } from './logger';
 export type { DatabaseStats, PoolStats } from './metrics/counters';
 export type { DatabaseEvents } from './metrics/events';
+export type { LeaseHolder } from './metrics/holder';
+export type { ColumnKind, Instrument, InstrumentRow } from './metrics/instruments';
+export type { ObserveOptions } from './metrics/observation';
+export type { ObservedStatement, Observer, TransactionOutcome } from './metrics/observer';
+export type { StatementMessage } from './metrics/statement-channel';
 export type { LeakReport, RemovalReason } from './metrics/tracker';
+/** @internal */
+export { internals } from './internals';
 export type { Health } from './pool/health';
 export { explain } from './driver/explain';
 export type { Circumstances } from './driver/classify';

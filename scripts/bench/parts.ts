@@ -3,6 +3,7 @@ import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
 import { lockStealPart } from './lock-steal-part';
+import { metricsPart } from './metrics-part';
 import { millionPart } from './million-part';
 import { mysql2FacePart } from './mysql2-face-part';
 import { ormStatementPart } from './orm-statement-part';
@@ -25,6 +26,7 @@ export const parts: readonly Part[] = [
   storePart,
   cachePart,
   queuePart,
+  metricsPart,
   checkoutPart,
   spikePart,
   waitersPart,

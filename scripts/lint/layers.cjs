@@ -39,6 +39,7 @@ const layers = [
   { entries: ['schema', 'values'] },
   { entries: ['lock', 'store', 'cache', 'queue'] },
   { entries: ['install.ts'] },
+  { entries: ['internals.ts'] },
   { entries: ['tenants'] },
   { entries: ['monitor'] },
   { entries: ['adapters'] },
@@ -56,6 +57,12 @@ const owners = [
   { module: 'p-retry', owner: /^retry\/[^/]+\.ts$/, where: 'one file of src/retry/' },
   { module: 'async_hooks', owner: /^async-context\.ts$/, where: 'src/async-context.ts' },
   { module: 'pino', owner: /^logger\.ts$/, where: 'src/logger.ts' },
+  { module: 'prom-client', owner: /^monitor\/[^/]+\.ts$/, where: 'src/monitor/' },
+  {
+    module: '@opentelemetry/api',
+    owner: /^monitor\/open-telemetry\.ts$/,
+    where: 'src/monitor/open-telemetry.ts',
+  },
 ];
 
 module.exports = { layers, owners };

@@ -3,6 +3,8 @@ import type { Driver } from '../driver/connection';
 import { PoolClosedError, type PoolNumbers } from '../errors';
 import type { Logger } from '../logger';
 import type { PoolStats } from '../metrics/counters';
+import type { LeaseHolder } from '../metrics/holder';
+import { Observation } from '../metrics/observation';
 import type { LeakReport, PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
 import type { AcquireOptions } from './acquire-options';
@@ -10,15 +12,16 @@ import type { Admission } from './admission';
 import { Canceller } from './canceller';
 import { cutOff } from './cut-off';
 import type { Owner, PoolEntry } from './entry';
-import { exhausted, fullness } from './exhaustion';
 import { LEAK_TEXTS, LeakWatch } from './leak-watch';
 import { Lease, type LeaseHome } from './lease';
 import type { PoolLimits } from './limits';
 import { ReturnCeremony } from './return-ceremony';
 import { Roster } from './roster';
 import { SessionSetup } from './session';
+import { Shortage } from './shortage';
 import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
+import { askerOf } from './witness';
 
 const NO_CONNECTION = 'No connection within the caller’s own limit';
 
@@ -35,10 +38,12 @@ export class Pool implements LeaseHome {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #ceremony: ReturnCeremony;
   readonly #roster: Roster;
   readonly #waiting: WaitQueue;
   readonly #stock: Stock;
+  readonly #shortage: Shortage;
   readonly #leaks: LeakWatch;
   readonly #canceller: Canceller;
   readonly #liveness = new Liveness();
@@ -50,6 +55,7 @@ export class Pool implements LeaseHome {
     clock: Clock,
     logger: Logger,
     tracker: PoolTracker = {},
+    observation = new Observation(),
   ) {
     const { pool, log } = options;
     this.#options = pool;
@@ -57,7 +63,8 @@ export class Pool implements LeaseHome {
     this.#clock = clock;
     this.#logger = logger;
     this.#tracker = tracker;
-    this.#roster = new Roster(clock.date(), tracker);
+    this.#observation = observation;
+    this.#roster = new Roster(clock, tracker, observation);
     const session = new SessionSetup(driver, pool.initSql);
     this.#ceremony = new ReturnCeremony(
       pool.resetOnRelease,
@@ -71,11 +78,13 @@ export class Pool implements LeaseHome {
       this.#reportLeak(report);
     });
     this.#canceller = new Canceller(driver, clock, pool.connectTimeout, logger);
-    this.#stock = new Stock(driver, session, options, { clock, logger, tracker }, this.#roster, {
+    const voices = { clock, logger, tracker, observation };
+    this.#stock = new Stock(driver, session, options, voices, this.#roster, {
       waiting: () => this.#waiting.size,
       serve: (entry) => this.#serve(entry),
       refused: (error) => this.#waiting.rejectAll(() => error),
     });
+    this.#shortage = new Shortage(pool, voices, this.#roster, this.#stock, this.#waiting);
   }
 
   get acquireTimeout(): number {
@@ -96,7 +105,9 @@ export class Pool implements LeaseHome {
   tryAcquire(owner?: Owner): Lease | undefined {
     if (this.#ending !== undefined || this.#waiting.size > 0) return undefined;
     const entry = this.#stock.takeFresh();
-    return entry === undefined ? undefined : this.#lend(entry, owner);
+    return entry === undefined
+      ? undefined
+      : this.#lend(entry, askerOf(owner, this.#observation, this.#clock), 0);
   }
 
   /**
@@ -113,18 +124,21 @@ export class Pool implements LeaseHome {
     if (this.#ending !== undefined) return Promise.reject(closed());
     const lease = this.tryAcquire(owner);
     if (lease !== undefined) return Promise.resolve(lease);
-    const refusal = this.#refusal(hint, orFail);
+    const refusal = this.#shortage.refusal(hint, orFail);
     if (refusal !== undefined) return Promise.reject(refusal);
     const patience = within ?? this.#options.acquireTimeout;
     const signal = options.signal ?? limit?.signal;
-    const timeoutError = (): Error => this.#timedOut(patience, hint);
-    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner });
+    const timeoutError = (): Error => this.#shortage.timedOut(patience, hint);
+    const asker = askerOf(owner, this.#observation, this.#clock);
+    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner: asker });
     this.#liveness.hold();
     this.#tracker.enqueued?.();
     this.#stock.wake();
     if (limit === undefined) return wait;
     return wait.catch((error: unknown) => {
-      throw limit.hit ? limit.error('notExecuted', this.#shortage(NO_CONNECTION, hint)) : error;
+      throw limit.hit
+        ? limit.error('notExecuted', this.#shortage.error(NO_CONNECTION, hint))
+        : error;
     });
   }
 
@@ -175,6 +189,10 @@ export class Pool implements LeaseHome {
 
   stats(): PoolStats {
     return this.#roster.stats(this.#waiting.size, this.#stock.connecting, this.#canceller.size);
+  }
+
+  holders(): LeaseHolder[] {
+    return this.#roster.holders();
   }
 
   /** True where no statement of the user's shapes the sessions. */
@@ -279,28 +297,6 @@ export class Pool implements LeaseHome {
     return this.#roster.numbers(this.#waiting.size);
   }
 
-  #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
-    const { connectionLimit } = this.#stock.limits;
-    const full = fullness(this.#options, connectionLimit, this.numbers, orFail);
-    if (full === undefined) return undefined;
-    this.#logger.warn({ ...this.numbers }, 'acquire refused');
-    return this.#shortage(full, hint);
-  }
-
-  #shortage(what: string, hint: AcquireOptions['hint']): Error {
-    const { connectionLimit } = this.#stock.limits;
-    const why = hint?.() ?? this.#roster.admission?.refusal;
-    return exhausted(what, this.numbers, connectionLimit, this.#stock.lastFailure, why);
-  }
-
-  #timedOut(limit: number, hint: AcquireOptions['hint']): Error {
-    this.#roster.totals.timeouts++;
-    this.#tracker.timedOut?.();
-    const numbers = this.numbers;
-    this.#logger.warn({ ...numbers, acquireTimeout: limit }, 'no connection within the deadline');
-    return this.#shortage(`No connection within ${limit} ms`, hint);
-  }
-
   #waiterLeft(waited: number): void {
     this.#liveness.drop();
     const { slowAcquire } = this.#log;
@@ -310,13 +306,15 @@ export class Pool implements LeaseHome {
 
   #serve(entry: PoolEntry): boolean {
     const waiter = this.#waiting.next();
-    waiter?.resolve(this.#lend(entry, waiter.owner));
-    return waiter !== undefined;
+    if (waiter === undefined) return false;
+    const waited = this.#clock.now() - waiter.since;
+    waiter.resolve(this.#lend(entry, waiter.owner, waited));
+    return true;
   }
 
-  #lend(entry: PoolEntry, owner: Owner | undefined): Lease {
+  #lend(entry: PoolEntry, owner: Owner | undefined, waited: number): Lease {
     entry.owner = owner;
-    this.#roster.lend(entry);
+    this.#roster.lend(entry, waited);
     this.#leaks.lent(entry);
     this.#liveness.hold();
     return new Lease(this, entry);
@@ -326,14 +324,14 @@ export class Pool implements LeaseHome {
     this.#liveness.drop();
     const now = this.#clock.now();
     entry.idleSince = entry.provenAt = now;
-    this.#roster.comeBack(entry);
+    this.#roster.comeBack(entry, now);
     this.#stock.offer(entry);
     this.#roster.noteReturn();
   }
 
   #drop(entry: PoolEntry, reason: 'discarded' | 'unfit'): void {
     this.#liveness.drop();
-    this.#roster.comeBack(entry);
+    this.#roster.comeBack(entry, this.#clock.now());
     this.#roster.gone(entry, reason);
     this.#stock.replenish();
     this.#roster.noteReturn();
@@ -341,6 +339,7 @@ export class Pool implements LeaseHome {
 
   #reportLeak(report: LeakReport): void {
     this.#tracker.leaked?.(report);
+    if (report.kind !== 'returned') this.#observation.current?.leaked(report.kind);
     this.#logger.warn({ ...this.numbers, ...report }, LEAK_TEXTS[report.kind]);
   }
 }

@@ -3,9 +3,11 @@ import { classify } from '../driver/classify';
 import type { Driver } from '../driver/connection';
 import { normalizeSql } from '../driver/sql-text';
 import { errorFields, type Logger } from '../logger';
+import type { Observation } from '../metrics/observation';
 import type { PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
 import { Connector, LONGEST_DELAY } from './connector';
+import type { Demand } from './demand';
 import { PoolEntry } from './entry';
 import { Housekeeper } from './housekeeper';
 import { lifespanOf } from './lifespan';
@@ -14,6 +16,7 @@ import { Opener, type Opened } from './opener';
 import { provesAlive } from './proof';
 import type { Roster } from './roster';
 import type { SessionSetup } from './session';
+import type { Voices } from './voices';
 
 /** How long a sign of life may take, in ms, and from when on it no longer stands for a waiter. */
 const PROOF_LIMIT = 1000;
@@ -25,16 +28,6 @@ const YOUNG = 1000;
 /** How long a connect failure is worth telling where nothing else bounds it, in ms. */
 const FAILURE_MEMORY = 60_000;
 
-/** Who wants connections. */
-export interface Demand {
-  /** Callers that wait. */
-  waiting(): number;
-  /** Gives the connection to the longest waiter; false where nobody waits. */
-  serve(entry: PoolEntry): boolean;
-  /** The server refuses for good, and no connection is left to wait for. */
-  refused(error: Error): void;
-}
-
 /**
  * The connections that nobody has at the moment: opens them as they are needed, keeps them alive,
  * retires them, and offers each to whoever waits longest.
@@ -45,6 +38,7 @@ export class Stock {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #roster: Roster;
   readonly #demand: Demand;
   readonly #connector: Connector<Opened & { generation: number }>;
@@ -64,7 +58,7 @@ export class Stock {
     driver: Driver,
     session: SessionSetup,
     { pool, log }: ResolvedOptions,
-    { clock, logger, tracker }: { clock: Clock; logger: Logger; tracker: PoolTracker },
+    { clock, logger, tracker, observation }: Voices,
     roster: Roster,
     demand: Demand,
   ) {
@@ -78,6 +72,7 @@ export class Stock {
     this.#clock = clock;
     this.#logger = logger;
     this.#tracker = tracker;
+    this.#observation = observation;
     this.#roster = roster;
     this.#demand = demand;
     const opener = new Opener(driver, session, clock, pool.connectTimeout);
@@ -92,8 +87,11 @@ export class Stock {
         admitted: () => roster.admission?.enter() ?? true,
         open: async (signal) => {
           const generation = this.#generation;
+          const begun = clock.now();
           try {
-            return { ...(await opener.open(signal)), generation };
+            const opened = await opener.open(signal);
+            observation.current?.connected(clock.now() - begun);
+            return { ...opened, generation };
           } catch (error) {
             roster.admission?.leave();
             throw error;
@@ -311,6 +309,7 @@ export class Stock {
         this.#logger.warn({ ...this.#numbers(), ...fields }, 'slow statement');
       });
     }
+    connection.trace(this.#observation);
     connection.onLost((reason) => this.#lost(entry, reason));
     this.#roster.created(entry);
     this.#logger.info({ ...this.#numbers(), threadId: connection.threadId }, 'connected');
@@ -333,6 +332,7 @@ export class Stock {
   #connectFailed(error: unknown, retryIn: number): void {
     this.#lastFailure = error;
     this.#lastFailureAt = this.#clock.now();
+    this.#observation.current?.connectFailed();
     this.#tracker.failed?.(error);
     const fields = { ...this.#numbers(), ...errorFields(error), retryIn: Math.round(retryIn) };
     this.#logger.warn(fields, 'connect failed');
