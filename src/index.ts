@@ -92,3 +92,13 @@ export {
 } from './errors';
 /** @internal For the subpath entries: they take from here whatever is not in their own folder. */
 export { checkOptionNames, describe } from './errors';
+/** @internal For the command line. */
+export { inspectTables } from './install';
+/** @internal */
+export { resolveOptions } from './options';
+/** @internal */
+export { partsOf } from './pooled-database';
+/** @internal */
+export { missingRights } from './schema/rights';
+/** @internal */
+export { checkPrefix } from './schema/table-prefix';

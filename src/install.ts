@@ -2,6 +2,7 @@ import type { RetryingPooledDatabase } from './database';
 import { lockTable } from './lock/lock-table';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
 import type { TableDefinition } from './schema/table';
+import { tableStates, type TableState } from './schema/table-state';
 
 /** Every table of this library's. */
 const TABLES: readonly TableDefinition[] = [lockTable];
@@ -22,4 +23,9 @@ export async function install(
 /** The statements of a new installation, for those who run migrations themselves. */
 export function installSql(options: InstallOptions = {}): string[] {
   return installText(TABLES, prefixOf(options));
+}
+
+/** @internal How the library's tables stand. Changes nothing. */
+export function inspectTables(db: RetryingPooledDatabase, prefix: string): Promise<TableState[]> {
+  return tableStates(db, TABLES, prefix);
 }

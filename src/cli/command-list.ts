@@ -1,0 +1,16 @@
+import type { Command } from './command';
+import { doctor } from './commands/doctor';
+import { install } from './commands/install';
+import { killIdle } from './commands/kill-idle';
+import { locksLs, locksRelease } from './commands/locks';
+import { status } from './commands/status';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  doctor,
+  install,
+  status,
+  locksLs,
+  locksRelease,
+  killIdle,
+];
