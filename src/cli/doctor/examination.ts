@@ -13,6 +13,8 @@ export interface Examination {
   /** Of this session: its encryption. */
   readonly own: ServerVariables;
   readonly database: string | undefined;
+  /** How many connections the account may have; 0 is no limit. */
+  readonly accountLimit: number;
   /** How far this machine's clock is ahead of the server's, in ms. */
   readonly clockAhead: number;
   readonly skipLocked: boolean;
@@ -46,7 +48,6 @@ const SESSIONS = [
   'innodb_lock_wait_timeout',
   'innodb_snapshot_isolation',
   'max_allowed_packet',
-  'max_user_connections',
   'session_track_state_change',
   'sql_mode',
   'time_zone',
@@ -71,6 +72,7 @@ export async function examine(db: RetryingPooledDatabase, prefix: string): Promi
   const canRead = right?.includes('SELECT') === false;
   return {
     database,
+    accountLimit: await accountLimit(db),
     global: await ServerVariables.read(db, 'GLOBAL VARIABLES', GLOBALS),
     session: await ServerVariables.read(db, 'SESSION VARIABLES', SESSIONS),
     status: await ServerVariables.read(db, 'GLOBAL STATUS', STATUS),
@@ -82,6 +84,15 @@ export async function examine(db: RetryingPooledDatabase, prefix: string): Promi
     // Last: it may cost a connection.
     cutOff: await cutOff(db),
   };
+}
+
+/** MySQL tells it as the session's variable, MariaDB with the account's grants. */
+async function accountLimit(db: RetryingPooledDatabase): Promise<number> {
+  const limits = await db.queryValue<number>('SELECT @@SESSION.max_user_connections');
+  if (limits !== undefined && limits > 0) return limits;
+  const [rows] = await db.query<Record<string, string>[]>('SHOW GRANTS');
+  const grants = rows.flatMap((row) => Object.values(row)).join('\n');
+  return Number(/\bMAX_USER_CONNECTIONS (\d+)/.exec(grants)?.[1] ?? 0);
 }
 
 /** Measured against the middle of the round trip. */

@@ -26,9 +26,8 @@ export function limitChecks(seen: Examination, plan: Plan): Finding[] {
 /** Beyond this share nothing is left for operators, and for stopping statements. */
 const TIGHT = 0.8;
 
-function fleetChecks({ global, session, status }: Examination, plan: Plan): Finding[] {
+function fleetChecks({ global, accountLimit, status }: Examination, plan: Plan): Finding[] {
   const most = global.number('max_connections');
-  const perUser = session.number('max_user_connections');
   const wanted = plan.processes * plan.connectionLimit;
   const now = status.number('Threads_connected');
   const once = status.number('Max_used_connections');
@@ -44,8 +43,8 @@ function fleetChecks({ global, session, status }: Examination, plan: Plan): Find
         ? warning('connections', found, advice)
         : ok('connections', found),
   ];
-  if (perUser > 0 && wanted > perUser) {
-    const limit = `${fleet}, and the account may have ${number(perUser)}`;
+  if (accountLimit > 0 && wanted > accountLimit) {
+    const limit = `${fleet}, and the account may have ${number(accountLimit)}`;
     findings.push(
       problem('user-connections', limit, 'Raise max_user_connections, or plan with fewer.'),
     );
