@@ -60,10 +60,12 @@ async function lookAt(
   job: Job,
 ): Promise<{ readonly findings: Finding[]; readonly server?: string }> {
   const { given, prefix } = job;
+  const processes = given.count('processes', 1) ?? 1;
+  const limit = given.count('connection-limit', 1);
   const { pool, driver } = job.options;
   const plan = {
-    processes: given.count('processes', 1) ?? 1,
-    connectionLimit: given.count('connection-limit', 1) ?? pool.connectionLimit,
+    processes,
+    connectionLimit: limit ?? pool.connectionLimit,
     keepaliveInterval: pool.keepaliveInterval,
     isLocal: driver.socketPath !== undefined || LOCAL.includes(driver.host ?? 'localhost'),
   };
