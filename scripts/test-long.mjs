@@ -51,6 +51,25 @@ const forms = {
     about: 'locks on two nodes of a Galera cluster at once',
     env: { BOOMERANG_LOCK_GALERA: { seconds: 15 } },
   },
+  storeRedis: {
+    file: 'test/integration/store-redis',
+    test: '',
+    about: '120,000 random commands of the store against a real Redis, on each server',
+    env: { BOOMERANG_STORE_REDIS: { numRuns: 1000, seed } },
+  },
+  cacheModel: {
+    file: 'test/integration/cache-property',
+    test: '',
+    about:
+      '1,000 random histories of a cache of three clients against a map with a clock, on each server',
+    env: { BOOMERANG_CACHE_MODEL: { numRuns: 1000, seed } },
+  },
+  cacheSweep: {
+    file: 'test/integration/cache-upkeep',
+    test: 'many rows whose time is over',
+    about: '1,000,000 entries whose time is over removed while 16 clients write, on each server',
+    env: { BOOMERANG_CACHE_SWEEP: { rows: 1_000_000, clients: 16 } },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

@@ -40,7 +40,8 @@ export class Batcher<Item, Outcome> {
     if (this.#scheduled || this.#waiting.length === 0) return;
     if (this.#running >= (this.#options.atOnce ?? Infinity)) return;
     this.#scheduled = true;
-    detached(() => setImmediate(() => this.#flush()));
+    // When all that is to run before the next event has run: what it asks for comes along.
+    detached(() => process.nextTick(() => this.#flush()));
   }
 
   #flush(): void {

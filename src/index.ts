@@ -18,6 +18,30 @@ export type { Fence, LockLease } from './lock/lock-lease';
 export type { AcquireLockOptions, DistributedLocksOptions, LockOptions } from './lock/lock-options';
 export { SessionLock, type SessionLockLease } from './lock/session-lock';
 export { withLock, type LockNaming, type WithLockOptions } from './lock/with-lock';
+export { KeyValueStore } from './store/key-value-store';
+export type {
+  ExpiryOptions,
+  KeyValueStoreOptions,
+  NameForm,
+  NameLike,
+  NameOf,
+} from './store/store-options';
+export type { StoreStats } from './store/store-base';
+export type { StorePipeline } from './store/pipeline';
+export type { TokenBucketOptions, TokenBucketReply } from './store/counter-commands';
+export type { ScoredMember, ScoredPair } from './store/sorted-set-commands';
+export type { Ranged, RangeOptions, ScoreRangeOptions } from './store/sorted-set-queries';
+export type { Fields } from './store/hash-commands';
+export { Cache, type CacheItem } from './cache/cache';
+export type {
+  CacheOptions,
+  CompressOptions,
+  GetOrSetOptions,
+  MemoryOptions,
+  SetOptions,
+} from './cache/cache-options';
+export type { CacheStats } from './cache/cache-stats';
+export { cached, type CachedOptions } from './cache/cached';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {
@@ -93,6 +117,8 @@ export {
 /** @internal For the subpath entries: they take from here whatever is not in their own folder. */
 export { checkOptionNames, describe } from './errors';
 /** @internal For the command line. */
+export { cacheTotals } from './cache/cache-totals';
+/** @internal */
 export { inspectTables } from './install';
 /** @internal */
 export { resolveOptions } from './options';

@@ -42,6 +42,7 @@ export interface DatabaseParts {
 export let partsOf: (db: PooledDatabase) => DatabaseParts;
 
 const END_DEADLINE = 10_000;
+const OWN_SHAPE = { rowsAsArray: false, nestTables: false, typeCast: true };
 const NO_OPTIONS = Object.freeze({});
 /** The owner of what is taken outside scopes while nobody watches for leaks. */
 const NOBODY: Owner = Object.freeze({});
@@ -67,7 +68,10 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
     const driver = new Mysql2Driver(resolved.driver);
     const pool = new Pool(driver, resolved, clock, logger, emittingTracker(this));
     const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger);
-    const host = { clock, logger, policy, ...resolved.statement };
+    const { rowsAsArray, nestTables, typeCast } = resolved.driver;
+    const isPlain = [rowsAsArray, nestTables, typeCast].every((option) => option === undefined);
+    const ownShape = isPlain ? undefined : OWN_SHAPE;
+    const host = { clock, logger, policy, ownShape, ...resolved.statement };
     this.parts = { driver, pool, host, statements: new StatementRouter(pool, host) };
     this.#selfDeadlock = resolved.pool.selfDeadlock;
   }

@@ -1,3 +1,4 @@
+import { cachePart } from './cache-part';
 import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
@@ -9,6 +10,7 @@ import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
 import { spikePart } from './spike-part';
 import { statementPart } from './statement-part';
+import { storePart } from './store-part';
 import { transactionPart } from './transaction-part';
 import { waitersPart } from './waiters-part';
 
@@ -19,6 +21,8 @@ export const parts: readonly Part[] = [
   transactionPart,
   lockPart,
   lockStealPart,
+  storePart,
+  cachePart,
   checkoutPart,
   spikePart,
   waitersPart,

@@ -5,6 +5,8 @@
 export const entries = [
   { name: 'index', source: 'src/index.ts' },
   { name: 'mysql2', source: 'src/adapters/mysql2/index.ts' },
+  { name: 'keyv', source: 'src/adapters/keyv/index.ts' },
+  { name: 'session', source: 'src/adapters/session/index.ts' },
 ];
 
 /** Commands of the package, one row per entry of `bin`; built on the main entry like the others, and exported by none. */

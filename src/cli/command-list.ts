@@ -1,4 +1,5 @@
 import type { Command } from './command';
+import { cacheClear, cacheStats, cacheSweep } from './commands/cache';
 import { doctor } from './commands/doctor';
 import { install } from './commands/install';
 import { killIdle } from './commands/kill-idle';
@@ -12,5 +13,8 @@ export const COMMANDS: readonly Command[] = [
   status,
   locksLs,
   locksRelease,
+  cacheStats,
+  cacheSweep,
+  cacheClear,
   killIdle,
 ];

@@ -39,8 +39,8 @@ export interface Job {
    *
    * @throws {Unreachable} where none could; it is tried once.
    */
-  connect(): Promise<RetryingPooledDatabase>;
-  show(report: Report): void;
+  readonly connect: () => Promise<RetryingPooledDatabase>;
+  readonly show: (report: Report) => void;
 }
 
 export interface Command {

@@ -13,6 +13,7 @@ import {
   type PromiseMethod,
   type PromiseMethodDecorator,
 } from './dialect';
+import { onInstance, type Needed } from './on-instance';
 
 /** What can run a block: a database, or a connection of one's own. */
 interface Atomic {
@@ -24,9 +25,13 @@ export interface AtomicMethodOptions extends AtomicOptions {
   readonly db?: (self: never) => Atomic;
 }
 
-function isAtomic(value: unknown): value is Atomic {
-  return typeof (value as Atomic | null | undefined)?.atomic === 'function';
-}
+const DATABASE: Needed<Atomic> = {
+  decorator: 'atomic',
+  noun: 'database',
+  property: 'db',
+  is: (value): value is Atomic =>
+    typeof (value as Atomic | null | undefined)?.atomic === 'function',
+};
 
 const ASYNC_GENERATOR: unknown = Object.getPrototypeOf(async function* () {});
 
@@ -43,16 +48,7 @@ function inTransaction(
   }
   const known: AtomicOptions = { label: name, ...options };
   return function (this: unknown, ...args: unknown[]): unknown {
-    const db: unknown =
-      find === undefined
-        ? (this as { db?: unknown } | undefined)?.db
-        : (find as (self: unknown) => unknown)(this);
-    if (!isAtomic(db)) {
-      throw new TypeError(
-        `@atomic: '${name}' finds no database: ${find === undefined ? "'db'" : 'what { db } gave'} is ` +
-          `${describe(db)}. Keep it in the property 'db', or say @atomic({ db: (self) => … })`,
-      );
-    }
+    const db = onInstance(DATABASE, name, this, find);
     return db.atomic(() => {
       const result = method.apply(this, args);
       if (isThenable(result)) return result;

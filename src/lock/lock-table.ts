@@ -230,7 +230,8 @@ export class LockTable {
   assertHeld({ name, owner, token }: Claim, ttl: number): Promise<boolean> {
     return this.#access.run(async () => {
       const values = [micros(ttl), name, owner, token];
-      const [header] = await this.#db.execute<ResultHeader>(this.#sql.assertHeld, values);
+      const { statements } = this.#parts;
+      const [header] = await statements.here<ResultHeader>(this.#sql.assertHeld, values);
       return header.affectedRows > 0;
     });
   }

@@ -1,4 +1,5 @@
 import { applyDecorator, type AnyMethod, type AsyncMethodDecorator } from '../decorators/dialect';
+import { onInstance, type Needed } from '../decorators/on-instance';
 import { InvalidArgumentError, describe } from '../errors';
 import type { DistributedLocks } from './distributed-locks';
 import type { AcquireLockOptions } from './lock-options';
@@ -11,9 +12,13 @@ export interface WithLockOptions extends AcquireLockOptions {
 /** The lock's name, or what makes it of the call's arguments. */
 export type LockNaming = string | ((...args: never[]) => string);
 
-function isLocks(value: unknown): value is DistributedLocks {
-  return typeof (value as DistributedLocks | null | undefined)?.using === 'function';
-}
+const LOCKS: Needed<DistributedLocks> = {
+  decorator: 'withLock',
+  noun: 'locks',
+  property: 'locks',
+  is: (value): value is DistributedLocks =>
+    typeof (value as DistributedLocks | null | undefined)?.using === 'function',
+};
 
 function underLock(
   method: AnyMethod,
@@ -22,15 +27,7 @@ function underLock(
   { locks: find, ...options }: WithLockOptions,
 ): AnyMethod {
   return async function (this: unknown, ...args: unknown[]): Promise<unknown> {
-    const locks: unknown =
-      find === undefined
-        ? (this as { locks?: unknown } | undefined)?.locks
-        : (find as (self: unknown) => unknown)(this);
-    if (!isLocks(locks)) {
-      throw new TypeError(
-        `@withLock: '${methodName}' finds no locks in ${find === undefined ? "'locks'" : 'what { locks } gave'}`,
-      );
-    }
+    const locks = onInstance(LOCKS, methodName, this, find);
     const name =
       typeof naming === 'string' ? naming : (naming as (...a: unknown[]) => string)(...args);
     return locks.using(name, options, () => method.apply(this, args));

@@ -39,18 +39,23 @@ export class TableAccess {
   }
 
   /** @throws {SchemaError} where a table is missing and `autoInstall` is off. */
-  async run<T>(statement: () => Promise<T>): Promise<T> {
+  run<T>(statement: () => Promise<T>): Promise<T> {
+    // Every statement's way: no promise more than it takes to look at its error.
     try {
-      return await statement();
+      return statement().catch((error: unknown) => this.#failed(error, statement));
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      if (!this.#autoInstall) throw this.#missing(error);
-      await this.#install();
+      return Promise.reject(error);
     }
+  }
+
+  async #failed<T>(error: unknown, statement: () => Promise<T>): Promise<T> {
+    if (!isMissing(error)) throw error;
+    if (!this.#autoInstall) throw this.#missing(error);
+    await this.#install();
     try {
       return await statement();
-    } catch (error) {
-      throw isMissing(error) ? this.#missing(error) : error;
+    } catch (again) {
+      throw isMissing(again) ? this.#missing(again) : again;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { RetryingPooledDatabase } from '../database';
 import { UnsafeTopologyError } from '../errors';
+import { Limit } from '../limit';
 import { partsOf } from '../pooled-database';
 
 /** What kind of server, or cluster, stands behind a database. */
@@ -30,7 +31,7 @@ export function topologyOf(db: RetryingPooledDatabase): Promise<Topology> {
   const { generation } = pool;
   const last = known.get(pool);
   if (last?.generation === generation) return last.found;
-  const found = db.withoutScope(() => ask(db));
+  const found = ask(db);
   known.set(pool, { generation, found });
   const forget = (): boolean => known.delete(pool);
   found.then(({ readOnly }) => readOnly && forget(), forget);
@@ -39,11 +40,15 @@ export function topologyOf(db: RetryingPooledDatabase): Promise<Topology> {
 
 async function ask(db: RetryingPooledDatabase): Promise<Topology> {
   const list = NAMES.map((name) => `'${name}'`).join(', ');
-  const [rows] = await db.query<{ Variable_name: string; Value: string }[]>(
-    `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${list})`,
-    [],
-    { idempotent: true, timeout: ANSWER },
-  );
+  const { host, statements } = partsOf(db);
+  const limit = new Limit(host.clock, { kind: 'statement' }, { timeout: ANSWER });
+  const rows = await statements
+    .alone<{ Variable_name: string; Value: string }[]>(
+      `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${list})`,
+      [],
+      { idempotent: true, limit },
+    )
+    .finally(() => limit.end());
   const values = new Map(rows.map(({ Variable_name, Value }) => [Variable_name, Value]));
   const isOn = (name: string): boolean => ['ON', '1'].includes(values.get(name) ?? '');
   return {

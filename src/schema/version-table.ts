@@ -1,4 +1,5 @@
 import type { RetryingPooledDatabase } from '../database';
+import { partsOf } from '../pooled-database';
 import { nameOf, type TableDefinition } from './table';
 
 /** Which version each table of a prefix is. */
@@ -18,8 +19,10 @@ export async function readVersions(
   db: RetryingPooledDatabase,
   prefix: string,
 ): Promise<ReadonlyMap<string, number>> {
-  const [rows] = await db.query<{ name: string; version: number }[]>(
+  const rows = await partsOf(db).statements.alone<{ name: string; version: number }[]>(
     `SELECT CONVERT(name USING utf8mb4) AS name, version FROM ${nameOf(versionTable, prefix)}`,
+    [],
+    { idempotent: true },
   );
   return new Map(rows.map(({ name, version }) => [name, version]));
 }

@@ -1,4 +1,4 @@
-import type { Result, ResultHeader, StatementKind } from '../driver/statement';
+import type { Result, ResultHeader, Statement, StatementKind } from '../driver/statement';
 import type { StatementRequest } from '../driver/statement-arguments';
 import { traitsOf } from '../driver/sql-text';
 import type { Limit } from '../limit';
@@ -36,6 +36,13 @@ export interface AloneOptions {
   readonly idempotent?: boolean;
   readonly retries?: number;
   readonly limit?: Limit | undefined;
+}
+
+/** How a statement of the library's own is run where the caller stands. */
+export interface HereOptions {
+  readonly idempotent?: boolean;
+  /** In ms. */
+  readonly timeout?: number | undefined;
 }
 
 /** A statement on its way. */
@@ -127,9 +134,31 @@ export class StatementRouter extends StatementFace {
     { limit, ...request }: AloneOptions = {},
   ): Promise<T> {
     this.#host.policy.noteCall();
-    const checked = { statement: { sql, values }, idempotent: undefined, ...request };
+    const checked = { statement: this.#own(sql, values), idempotent: undefined, ...request };
     const [rows] = await this.#begin<T>('execute', checked, undefined, limit);
     return rows;
+  }
+
+  /**
+   * Runs a prepared statement of the library's own where the caller stands, as `execute` does a
+   * caller's: there is nothing to check. May throw.
+   */
+  here<T>(
+    sql: string,
+    values: readonly unknown[],
+    { idempotent, timeout }: HereOptions = {},
+  ): Promise<Result<T>> {
+    const request = { statement: this.#own(sql, values), idempotent };
+    return this.dispatch<T>(
+      'execute',
+      timeout === undefined ? request : { ...request, limits: { timeout } },
+    );
+  }
+
+  /** With rows as the library reads them, whatever form the caller's options give to his. */
+  #own(sql: string, values: readonly unknown[]): Statement {
+    const shape = this.#host.ownShape;
+    return shape === undefined ? { sql, values } : { sql, values, shape };
   }
 
   /** Text with values escaped into it by the library. */

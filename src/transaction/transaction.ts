@@ -2,7 +2,7 @@ import type { Clock } from '../clock';
 import { classify, wasAnswered } from '../driver/classify';
 import type { ErrorClass } from '../driver/error-class';
 import { traitsOf } from '../driver/sql-text';
-import type { Result, Statement, StatementKind } from '../driver/statement';
+import type { Result, ResultShape, Statement, StatementKind } from '../driver/statement';
 import { CommitInDoubtError, TransactionOpenError } from '../errors';
 import type { Limit } from '../limit';
 import { errorFields, type Logger } from '../logger';
@@ -25,6 +25,8 @@ export interface TransactionHost {
   readonly timeout: number;
   /** Whether values may be given by name where a statement does not say. */
   readonly namedPlaceholders: boolean;
+  /** The form of rows for the library's own statements, where the caller's options give them another. */
+  readonly ownShape?: ResultShape | undefined;
 }
 
 /** How a transaction is begun. */

@@ -9,7 +9,11 @@ const execute = promisify(execFile);
 export const root = resolve(__dirname, '../..');
 
 /** Installed beside the package, by links to our own copies: packing and using it needs no network. */
-const installed = ['mysql2', 'named-placeholders', 'pino', 'reflect-metadata', '@types/node'];
+const installed = [
+  ...['mysql2', 'named-placeholders', 'pino', 'reflect-metadata', 'lru-cache', '@types/node'],
+  // The optional ones, for the entries that need them.
+  ...['keyv', 'express-session'],
+];
 
 /** What a program ended with; a non-zero exit is a result to judge here, not an exception. */
 export interface Outcome {

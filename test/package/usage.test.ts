@@ -56,6 +56,20 @@ describe('the packed package', () => {
     expect(imported).toEqual(required);
   });
 
+  test('its further entries are usable both ways, and hold no second copy of the main one', async () => {
+    const program = `
+      const { Cache, RetryingPooledDatabase } = require('mysql-boomerang');
+      const db = new RetryingPooledDatabase({ host: 'localhost' });
+      const { KeyvBoomerang } = require('mysql-boomerang/keyv');
+      const { SessionStore } = require('mysql-boomerang/session');
+      Promise.all([import('mysql-boomerang/keyv'), import('mysql-boomerang/session')]).then(([keyv, session]) => {
+        const same = keyv.KeyvBoomerang === KeyvBoomerang && session.SessionStore === SessionStore;
+        console.log(same, new KeyvBoomerang(db).cache instanceof Cache, typeof new SessionStore(db).touch);
+      });`;
+    const said = await runNode(['-e', program], project.folder);
+    expect(said.trim()).toBe('true true function');
+  });
+
   test('loads in a CommonJS Jest that transforms nothing', async () => {
     const config = { testEnvironment: 'node', testMatch: ['**/*.test.cjs'], transform: {} };
     const args = [tool('jest/bin/jest.js'), '--ci', '--rootDir=.', '--config'];

@@ -1,0 +1,1 @@
+export { KeyvBoomerang, type KeyvBoomerangOptions } from './keyv-boomerang';

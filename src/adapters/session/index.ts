@@ -1,0 +1,1 @@
+export { SessionStore, type SessionStoreOptions } from './session-store';

@@ -1,0 +1,90 @@
+import { Cache, PoolExhaustedError } from '../../src/index';
+import { CacheBench } from '../support/cache-bench';
+import { startProxy, type FaultProxy } from '../support/fault-proxy';
+import { RecordingLogger } from '../support/recording-logger';
+import { onEachServer } from '../support/servers';
+import { failure, until } from '../support/until';
+
+onEachServer((bench) => {
+  const caches = new CacheBench(bench);
+  let proxy: FaultProxy;
+  let logger: RecordingLogger;
+
+  beforeEach(async () => {
+    proxy = await startProxy(bench.server);
+    logger = new RecordingLogger();
+  });
+  afterEach(() => proxy.close());
+
+  function behind(options: ConstructorParameters<typeof Cache>[1]): Cache {
+    const { host, port } = proxy;
+    const db = bench.open({ host, port, logger, acquireTimeout: 200 });
+    return caches.keep(new Cache(db, options));
+  }
+
+  it('by default an error is an error, of every call, and the cache goes on when the database is back', async () => {
+    const cache = behind({});
+    await cache.set('k', 'stored');
+    proxy.refuse();
+    proxy.cut();
+    const calls = [
+      cache.get('k'),
+      cache.getMany(['k']),
+      cache.set('k', 1),
+      cache.delete('k'),
+      cache.getOrSet('k', () => 'made'),
+    ];
+    for (const error of await Promise.all(calls.map(failure)))
+      expect(error.code).toMatch(/^ERR_POOL|^PROTOCOL|^ECONN/);
+    expect(await failure(cache.get('k'))).toBeInstanceOf(PoolExhaustedError);
+    expect(cache.stats()).toMatchObject({ misses: 0, errors: 0 });
+    await proxy.heal();
+    await until('it is back', () =>
+      cache.get('k').then(
+        (value) => value === 'stored',
+        () => false,
+      ),
+    );
+  });
+
+  it("with onError 'miss' reads are misses that are counted and logged, and factories are served", async () => {
+    const cache = behind({ onError: 'miss' });
+    await cache.set('k', 'stored');
+    proxy.refuse();
+    proxy.cut();
+    expect(await cache.get('k')).toBeUndefined();
+    expect(await cache.getMany(['k', 'x'])).toEqual([undefined, undefined]);
+    expect(await cache.getOrSet('k', () => 'made')).toBe('made');
+    const error = new Error('the factory’s own');
+    expect(await failure(cache.getOrSet('k', () => Promise.reject(error)))).toBe(error);
+    expect(cache.stats().errors).toBe(4);
+    expect(logger.of(/the cache could not be read/)).not.toHaveLength(0);
+    // What was not written or deleted is no miss.
+    expect(await failure(cache.set('k', 1))).toBeInstanceOf(PoolExhaustedError);
+    expect(await failure(cache.delete('k'))).toBeInstanceOf(PoolExhaustedError);
+    await proxy.heal();
+    await until('it is back', async () => (await cache.get('k')) === 'stored');
+  });
+
+  it('a value that was made and cannot be stored is given, counted and logged', async () => {
+    const cache = behind({});
+    const value = await cache.getOrSet('k', () => {
+      proxy.refuse();
+      proxy.cut();
+      return 'made';
+    });
+    expect(value).toBe('made');
+    expect(cache.stats()).toMatchObject({ fills: 1, errors: 1, writes: 0 });
+    expect(logger.of(/could not be stored/)).toHaveLength(1);
+  });
+
+  it('statementTimeout bounds what a silent network can cost a read', async () => {
+    const cache = behind({ onError: 'miss', statementTimeout: 300 });
+    await caches.other().set('k', 'stored');
+    await until('it is connected', async () => (await cache.get('k')) === 'stored');
+    proxy.blackHole();
+    const begun = performance.now();
+    expect(await cache.getOrSet('k', () => 'made')).toBe('made');
+    expect(performance.now() - begun).toBeLessThan(3000);
+  });
+});

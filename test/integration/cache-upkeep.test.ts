@@ -1,0 +1,184 @@
+import { Cache, cached } from '../../src/index';
+import { CacheBench } from '../support/cache-bench';
+import { longForm } from '../support/long-form';
+import { onEachServer } from '../support/servers';
+import { failure, until } from '../support/until';
+
+const SWEPT = longForm<{ rows: number; clients: number }>('BOOMERANG_CACHE_SWEEP', {
+  rows: 20_000,
+  clients: 4,
+});
+
+const p99 = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0;
+
+onEachServer((bench) => {
+  const caches = new CacheBench(bench);
+
+  /** Many rows at once, by doubling. */
+  async function expired(rows: number): Promise<void> {
+    const cache = caches.other();
+    await cache.set('seed', 'x'.repeat(100), { ttl: 1 });
+    const table = `${bench.schema}.boomerang_cache`;
+    const columns =
+      'full_key, version, kind, value, size, epoch, cost, written_at, fresh_until, gone_at';
+    for (let there = 1; there < rows; there *= 2) {
+      const id = 'UNHEX(LEFT(SHA2(CONCAT(RAND(), HEX(id)), 256), 48))';
+      await bench.sql(
+        `INSERT INTO ${table} (id, ${columns}) SELECT ${id}, ${columns} FROM ${table} ` +
+          `LIMIT ${Math.min(there, rows - there)}`,
+      );
+    }
+    await caches.pass(3_600_000);
+  }
+
+  it('many rows whose time is over are removed while clients write, without a deadlock', async () => {
+    await expired(SWEPT.rows);
+    const db = bench.open({ connectionLimit: SWEPT.clients + 2 });
+    const cache = caches.keep(new Cache(db, { sweepEvery: 0 }));
+    const deadlocks = async () =>
+      Number((await bench.sql("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"))[0]?.['Value'] ?? 0);
+    const write = async (isOver: () => boolean): Promise<number[]> => {
+      const times: number[] = [];
+      const clients = Array.from({ length: SWEPT.clients }, async (_, client) => {
+        for (let n = 0; !isOver(); n++) {
+          const begun = performance.now();
+          // By itself: joined writes would be one client's.
+          await db.withoutScope(() =>
+            cache.setMany([{ key: `${client} ${n % 500}`, value: 'x'.repeat(100), ttl: 60_000 }]),
+          );
+          times.push(performance.now() - begun);
+        }
+      });
+      await Promise.all(clients);
+      return times;
+    };
+    const quietUntil = performance.now() + 500;
+    const quiet = p99(await write(() => performance.now() > quietUntil));
+    const before = await deadlocks();
+    let swept: number | undefined;
+    const begun = performance.now();
+    const sweep = cache.sweep().then((count) => (swept = count));
+    const busy = p99(await write(() => swept !== undefined));
+    await sweep;
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    if (SWEPT.rows >= 100_000) {
+      process.stdout.write(
+        `\n${bench.server.name}: ${swept} rows in ${seconds} s; p99 of ${SWEPT.clients} writers ${busy.toFixed(1)} ms, quiet ${quiet.toFixed(1)} ms\n`,
+      );
+    }
+    expect(swept).toBe(SWEPT.rows);
+    expect((await deadlocks()) - before).toBe(0);
+    expect(db.stats().retries).toBe(0);
+  }, 3_600_000);
+
+  it('writes bring the sweep with them; reads do not', async () => {
+    await expired(50);
+    const cache = caches.other({ sweepEvery: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await cache.getMany(['a', 'b']);
+    expect(await caches.rows()).toBe(50);
+    await cache.set('a', 1);
+    await until('they are removed', async () => (await caches.rows()) === 1);
+    await until('they are counted', () => cache.stats().swept === 50);
+  });
+
+  it('what clear() and invalidateTag() made void is removed bit by bit, what counts stays', async () => {
+    const cache = caches.other();
+    const items = Array.from({ length: 700 }, (_, at) => ({
+      key: `${at}`,
+      value: at,
+      tags: at % 2 ? ['odd'] : [],
+    }));
+    await cache.setMany(items);
+    await cache.invalidateTag('odd');
+    while ((await caches.rows()) > 350) await cache.sweep();
+    expect((await cache.getMany(['0', '1', '698'])).map((one) => one ?? null)).toEqual([
+      0,
+      null,
+      698,
+    ]);
+    await cache.clear();
+    await cache.set('new', 1);
+    while ((await caches.rows()) > 1) await cache.sweep();
+    expect(await cache.get('new')).toBe(1);
+  });
+
+  it.each([
+    ['entries', { maxEntries: 1000 }],
+    ['bytes', { maxBytes: 1000 * 1112 }],
+  ])('a limit of %s is kept about; what was written again lately stays', async (_, limit) => {
+    const cache = caches.other(limit);
+    const other = caches.other({ ...limit, namespace: 'other' });
+    await other.set('k', 1);
+    const value = 'x'.repeat(1000);
+    const hot = Array.from({ length: 20 }, (_, at) => `hot ${at}`);
+    for (let at = 0; at < 3000; at += 50) {
+      const cold = Array.from({ length: 50 }, (_, one) => `cold ${at + one}`);
+      await cache.setMany([...cold, ...hot].map((key) => ({ key, value })));
+      if (at % 200 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    const within = async () => {
+      await cache.setMany(hot.map((key) => ({ key, value })));
+      return (await caches.rows('value IS NOT NULL AND size > 900')) <= 1150;
+    };
+    await until('it is within its limit', within, 10_000);
+    expect(await caches.rows()).toBeGreaterThan(600);
+    expect(cache.stats().evicted).toBeGreaterThan(1500);
+    expect(await cache.getMany(hot)).toEqual(hot.map(() => value));
+    expect(await other.get('k')).toBe(1);
+  });
+
+  describe('memory of its own', () => {
+    it('is asked first, follows its own process at once and others within its time', async () => {
+      const db = bench.open();
+      const cache = caches.keep(new Cache(db, { l1: { ttl: 60 } }));
+      const other = caches.other();
+      await cache.set('k', { n: 1 });
+      const one = await cache.get<{ n: number }>('k');
+      one!.n = 7;
+      expect(await cache.get('k')).toEqual({ n: 1 });
+      expect(cache.stats()).toMatchObject({ hits: 2, memoryHits: 1 });
+      await cache.set('k', { n: 2 });
+      expect(await cache.get('k')).toEqual({ n: 2 });
+      await other.set('k', { n: 3 });
+      const begun = performance.now();
+      await until('it is seen', async () => (await cache.get<{ n: number }>('k'))?.n === 3);
+      expect(performance.now() - begun).toBeLessThan(200);
+      await cache.delete('k');
+      expect(await cache.get('k')).toBeUndefined();
+      await cache.set('t', 1, { tags: ['x'] });
+      await cache.get('t');
+      await cache.invalidateTag('x');
+      expect(await cache.get('t')).toBeUndefined();
+    });
+  });
+
+  it('@cached keeps what a method returns, by a key and tags of its arguments', async () => {
+    class Users {
+      runs = 0;
+      constructor(readonly cache: Cache) {}
+      @cached({
+        key: (id: number) => `user ${id}`,
+        ttl: 60_000,
+        tags: (id: number) => [`user:${id}`],
+      })
+      async find(id: number) {
+        return { id, run: ++this.runs };
+      }
+    }
+    const cache = caches.other();
+    const users = new Users(cache);
+    expect([await users.find(1), await users.find(1), await users.find(2)]).toEqual([
+      { id: 1, run: 1 },
+      { id: 1, run: 1 },
+      { id: 2, run: 2 },
+    ]);
+    await cache.invalidateTag('user:1');
+    expect([await users.find(1), await users.find(2)]).toEqual([
+      { id: 1, run: 3 },
+      { id: 2, run: 2 },
+    ]);
+    expect(await failure(new Users(undefined as never).find(1))).toBeInstanceOf(TypeError);
+  });
+});
