@@ -70,6 +70,12 @@ const forms = {
     about: '1,000,000 entries whose time is over removed while 16 clients write, on each server',
     env: { BOOMERANG_CACHE_SWEEP: { rows: 1_000_000, clients: 16 } },
   },
+  cliGalera: {
+    file: 'test/integration/cli-galera',
+    test: '',
+    about: 'the command line on a Galera cluster, whole and without a majority',
+    env: { BOOMERANG_CLI_GALERA: true },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

@@ -4,10 +4,12 @@ import { readVersions } from './version-table';
 
 /** How a table of the library's stands, beside what this version of it wants. */
 export interface TableState {
+  /** Without the prefix. */
+  readonly name: string;
   /** With the prefix. */
   readonly table: string;
   readonly state: 'missing' | 'older' | 'current' | 'newer';
-  /** Its version; `undefined` where it is not there, or nobody wrote it down. */
+  /** The version that was written down when it was installed, also of one that is gone since. */
   readonly found: number | undefined;
   readonly wanted: number;
   readonly engine: string | undefined;
@@ -46,8 +48,9 @@ export async function tableStates(
     const table = prefix + name;
     // A server that folds the case of names has them in small letters.
     const row = listed.get(table) ?? listed.get(table.toLowerCase());
-    const found = row === undefined ? undefined : versions.get(name);
+    const found = versions.get(name);
     return Object.freeze({
+      name,
       table,
       state: row === undefined ? 'missing' : stateOf(found, wanted),
       found,

@@ -154,6 +154,23 @@ onEachServer((bench) => {
     });
     expect((await call(args, { url })).code).toBe(0);
 
+    await bench.sql(`DROP TABLE ${bench.schema}.v_cache_tags`);
+    const dropped = await call(args, { url });
+    expect(dropped.code).toBe(1);
+    expect(found(dropped, 'tables').found).toBe('missing: v_cache_tags');
+    // Somebody who uses the locks alone, as autoInstall leaves it.
+    await bench.sql(`DROP TABLE ${bench.schema}.v_cache`);
+    await bench.sql(`DELETE FROM ${versions} WHERE LEFT(name, 5) = 'cache'`);
+    const unused = await call(args, { url });
+    expect([unused.code, found(unused, 'tables')]).toMatchObject([
+      0,
+      { level: 'note', found: 'not installed: v_cache, v_cache_tags' },
+    ]);
+
+    await bench.sql(`ALTER TABLE ${bench.schema}.v_locks ENGINE = MyISAM`);
+    const alien = await call(args, { url });
+    expect([alien.code, found(alien, 'tables').found]).toEqual([1, 'not InnoDB: v_locks']);
+
     await bench.sql(`UPDATE ${versions} SET version = 99 WHERE name = 'locks'`);
     const newer = await call(args, { url });
     expect(newer.code).toBe(1);

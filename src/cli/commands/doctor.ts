@@ -3,7 +3,7 @@ import { Unreachable } from '../connection';
 import { examine } from '../doctor/examination';
 import { LEVELS, problem, tally, type Finding, type Level } from '../doctor/finding';
 import { limitChecks } from '../doctor/limit-checks';
-import { serverChecks, serverName } from '../doctor/server-checks';
+import { outOfCluster, serverChecks, serverName } from '../doctor/server-checks';
 import { sessionChecks } from '../doctor/session-checks';
 import { tableChecks } from '../doctor/table-checks';
 import { Exit } from '../exit';
@@ -54,6 +54,8 @@ export const doctor: Command = {
   },
 };
 
+/** ER_UNKNOWN_COM_ERROR: how a node of a cluster refuses whatever is asked. */
+const NOT_READY = 1047;
 const LOCAL = ['localhost', '127.0.0.1', '::1'];
 
 async function lookAt(
@@ -79,6 +81,7 @@ async function lookAt(
     ];
     return { findings, server: serverName(seen) };
   } catch (error) {
+    if ((error as { errno?: number }).errno === NOT_READY) return { findings: [outOfCluster()] };
     if (!(error instanceof Unreachable)) throw error;
     return { findings: [problem('session', error.message, error.advice)] };
   }

@@ -29,16 +29,21 @@ function versionCheck(seen: Examination): Finding {
   return warning('server', name, advice);
 }
 
+/** What a node is to be called that refuses statements: it answers some of them, or none. */
+export function outOfCluster(found = 'a node of a Galera cluster'): Finding {
+  const advice =
+    'This node takes no statements: it has lost the majority, or is not in step yet. Look at the network ' +
+    'between the nodes, and connect to one that is.';
+  return problem('topology', `${found}: out of order`, advice);
+}
+
 function topologyChecks({ global, status }: Examination): Finding[] {
   if (global.isOn('wsrep_on')) {
     const size = status.text('wsrep_cluster_size');
     const state = status.text('wsrep_local_state_comment');
     const found = `a node of a Galera cluster of ${size || '?'}, ${state || 'state not known'}`;
     if (!status.isOn('wsrep_ready') || status.text('wsrep_cluster_status') !== 'Primary') {
-      const advice =
-        'This node takes no statements: it has lost the majority, or is not in step yet. Look at the network ' +
-        'between the nodes, and connect to one that is.';
-      return [problem('topology', found, advice)];
+      return [outOfCluster(found)];
     }
     const advice =
       'A COMMIT that loses against another node is refused with 1213: give atomic() its retries. One writing ' +

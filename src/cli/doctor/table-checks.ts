@@ -46,12 +46,14 @@ function tablesChecks(tables: readonly TableState[], prefix: string): Finding[] 
       )
       .join(', ');
   const [missing, older, newer] = [of('missing'), of('older'), of('newer')];
-  if (missing.length === tables.length) {
+  if (missing.length === tables.length && missing.every(({ found }) => found === undefined)) {
     const advice = `Needed for locks, store, cache and queue only; the pool works without. ${INSTALL}`;
     return [note('tables', `none ${shown} is installed`, advice)];
   }
   const findings: Finding[] = [];
-  if (missing.length > 0) findings.push(problem('tables', `missing: ${list(missing)}`, INSTALL));
+  const lost = missing.filter((table) => isWanted(table, tables));
+  const unused = missing.filter((table) => !lost.includes(table));
+  if (lost.length > 0) findings.push(problem('tables', `missing: ${list(lost)}`, INSTALL));
   if (older.length > 0)
     findings.push(problem('tables', `of an older version: ${list(older)}`, INSTALL));
   if (newer.length > 0) {
@@ -67,7 +69,19 @@ function tablesChecks(tables: readonly TableState[], prefix: string): Finding[] 
       problem('tables', `not InnoDB: ${alien.map(({ table }) => table).join(', ')}`, advice),
     );
   }
+  if (findings.length === 0 && unused.length > 0) {
+    const advice = `Needed only by those who use that part of the library. ${INSTALL}`;
+    findings.push(note('tables', `not installed: ${list(unused)}`, advice));
+  }
   if (findings.length === 0)
     findings.push(ok('tables', `all ${tables.length} ${shown} are there and of this version`));
   return findings;
+}
+
+const familyOf = ({ name }: TableState): string => name.split('_', 1)[0] ?? name;
+
+/** Whether one that is missing was there before, or belongs to others that are: `queue_…` and the like. */
+function isWanted(one: TableState, tables: readonly TableState[]): boolean {
+  if (one.found !== undefined) return true;
+  return tables.some((other) => other.state !== 'missing' && familyOf(other) === familyOf(one));
 }
