@@ -80,8 +80,10 @@ export class Given {
     return typeof value === 'string' ? value : undefined;
   }
 
-  list(option: string): readonly string[] {
-    return (this.#values[option] ?? []) as readonly string[];
+  /** Of an option that may be repeated. */
+  counts(option: string, least: number): number[] {
+    const texts = (this.#values[option] ?? []) as readonly string[];
+    return texts.map((text) => parseCount(`--${option}`, text, least));
   }
 
   /** In ms. */

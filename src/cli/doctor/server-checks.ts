@@ -77,6 +77,6 @@ function skipLocked({ skipLocked: taken }: Examination): Finding {
       'FOR UPDATE SKIP LOCKED is there: consumers of a queue do not wait for each other',
     );
   const advice =
-    'The queue works without, and its consumers wait for each other: MariaDB 10.6 or MySQL 8.0.1 have it.';
+    'The queue does not work without it; all else does. MariaDB from 10.6 and MySQL from 8.0.1 on have it.';
   return warning('skip-locked', 'no FOR UPDATE SKIP LOCKED', advice);
 }
