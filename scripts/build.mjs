@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { entries, inlined, programs } from './build/entries.mjs';
+import { inlinePage } from './build/inline-page.mjs';
 import { mainEntryExternal } from './build/main-entry-external.mjs';
 import { describePackage, thirdPartyLicenses } from './build/third-party-licenses.mjs';
 
@@ -71,7 +72,7 @@ async function main() {
   let mainNames = [];
   for (const entry of entries) {
     const isMain = entry.name === 'index';
-    const plugins = isMain ? [] : [mainEntryExternal(root, entry, mainNames)];
+    const plugins = isMain ? [] : [mainEntryExternal(root, entry, mainNames), inlinePage];
     for (const folder of await bundle(entry, plugins)) folders.add(folder);
     const names = Object.keys(require(join(dist, `${entry.name}.cjs`))).sort();
     if (isMain) mainNames = names;

@@ -70,6 +70,25 @@ const forms = {
     about: '1,000,000 entries whose time is over removed while 16 clients write, on each server',
     env: { BOOMERANG_CACHE_SWEEP: { rows: 1_000_000, clients: 16 } },
   },
+  queue: {
+    file: 'test/integration/queue-processes',
+    test: '',
+    about:
+      '200,000 messages, 8 processes that are killed and stopped, lost answers, the server killed',
+    env: { BOOMERANG_QUEUE: { messages: 200_000, processes: 8, servers: 9, restarts: 3 } },
+  },
+  queueModel: {
+    file: 'test/integration/queue-property',
+    test: '',
+    about: '1,500 random histories of a queue against a model, on each server',
+    env: { BOOMERANG_QUEUE_MODEL: { numRuns: 1500, seed } },
+  },
+  tenants: {
+    file: 'test/integration/tenants-fleet',
+    test: '',
+    about: '200 tenants within a bound of 20 open ones for two minutes, on each server',
+    env: { BOOMERANG_TENANTS: { seconds: 120, servers: 9 } },
+  },
   cliGalera: {
     file: 'test/integration/cli-galera',
     test: '',

@@ -70,6 +70,13 @@ export class Liveness {
     if (--this.#holders === 0) this.#handle?.unref();
   }
 
+  /** Keeps no handle while nobody holds the process: what is not used any more can be collected. */
+  rest(): void {
+    if (this.#holders > 0) return;
+    clearInterval(this.#handle);
+    this.#handle = undefined;
+  }
+
   /** Lets the process go for good. */
   end(): void {
     this.#ended = true;

@@ -233,7 +233,7 @@ export class WrongTypeError extends BoomerangError {
   static override readonly code: string = 'ERR_WRONG_TYPE';
 }
 
-/** The function that makes a cache's value did not settle within its time limit. */
+/** The function that makes a cache's value, or a tenant's database, did not settle within its time limit. */
 export class FactoryTimeoutError extends BoomerangError {
   static override readonly code: string = 'ERR_FACTORY_TIMEOUT';
   override readonly retryable = true;

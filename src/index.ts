@@ -42,6 +42,44 @@ export type {
 } from './cache/cache-options';
 export type { CacheStats } from './cache/cache-stats';
 export { cached, type CachedOptions } from './cache/cached';
+export { MessageQueue, type ScheduleOptions, type Streams } from './queue/message-queue';
+export type { Message, NackOptions } from './queue/message';
+export type { DeadLetter, PendingMessage } from './queue/inspection';
+export type { QueueInfo } from './queue/queue-info';
+export type {
+  ConsumeOptions,
+  CreateGroupOptions,
+  MessageQueueOptions,
+  ProduceOneOptions,
+  ProduceOptions,
+  WorkerOptions,
+} from './queue/queue-options';
+export type { Schedule } from './queue/schedule';
+export type { TrimOptions } from './queue/trim';
+export type { MessageHandler, StopOptions, Worker, WorkerStats } from './queue/worker';
+export {
+  ResourceWatch,
+  type ResourceWarning,
+  type ResourceWatchEvents,
+} from './monitor/resource-watch';
+export type { Resource, ResourceWatchOptions, WarnAt } from './monitor/resource-watch-options';
+export type { Watched } from './monitor/resource-sources';
+export type {
+  DescriptorNumbers,
+  EventLoopDelay,
+  PoolLoad,
+  ResourceSnapshot,
+  ServerLoad,
+} from './monitor/resource-snapshot';
+export { DatabaseRegistry, type RegistryEvents } from './tenants/database-registry';
+export type { Protected } from './tenants/protection';
+export type {
+  CloseHook,
+  CloseReason,
+  DatabaseFactory,
+  RegistryOptions,
+} from './tenants/registry-options';
+export type { RegistryStats, SweepSummary, TenantInfo } from './tenants/registry-stats';
 export type { Serializer } from './values/codec';
 export { auditReleases } from './decorators/audit';
 export type {
@@ -72,7 +110,14 @@ export type { DriverOptions } from './driver-options';
 export type { Logger, LogFields, LogLevel } from './logger';
 export type { DatabaseStats, PoolStats } from './metrics/counters';
 export type { DatabaseEvents } from './metrics/events';
+export type { LeaseHolder } from './metrics/holder';
+export type { ColumnKind, Instrument, InstrumentRow } from './metrics/instruments';
+export type { ObserveOptions } from './metrics/observation';
+export type { ObservedStatement, Observer, TransactionOutcome } from './metrics/observer';
+export type { StatementMessage } from './metrics/statement-channel';
 export type { LeakReport, RemovalReason } from './metrics/tracker';
+/** @internal */
+export { internals } from './internals';
 export type { Health } from './pool/health';
 export { explain } from './driver/explain';
 export type { Circumstances } from './driver/classify';

@@ -2,13 +2,20 @@ import { cacheTable } from './cache/cache-table';
 import { cacheTagTable } from './cache/cache-tag-table';
 import type { RetryingPooledDatabase } from './database';
 import { lockTable } from './lock/lock-table';
+import { QUEUE_TABLES } from './queue/queue-schema';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
 import type { TableDefinition } from './schema/table';
 import { tableStates, type TableState } from './schema/table-state';
 import { storeTables } from './store/store-tables';
 
 /** Every table of this library's. */
-const TABLES: readonly TableDefinition[] = [lockTable, ...storeTables, cacheTable, cacheTagTable];
+const TABLES: readonly TableDefinition[] = [
+  lockTable,
+  ...storeTables,
+  cacheTable,
+  cacheTagTable,
+  ...QUEUE_TABLES,
+];
 
 /**
  * Brings the library's tables to this version's form: creates what is missing, upgrades what is older.

@@ -41,6 +41,13 @@ export const record: Rule = (value) =>
 export const callback: Rule = (value) =>
   typeof value === 'function' ? undefined : got('a function', value);
 
+export const isLogger: Rule = (value) =>
+  ['debug', 'info', 'warn', 'error'].every(
+    (level) => typeof (value as Record<string, unknown> | null)?.[level] === 'function',
+  )
+    ? undefined
+    : `must have the functions debug, info, warn and error, got ${describe(value)}`;
+
 export const listOf =
   (item: Rule): Rule =>
   (value) =>

@@ -6,6 +6,7 @@ import {
   duration,
   either,
   flag,
+  isLogger,
   listOf,
   oneOf,
   record,
@@ -166,13 +167,6 @@ const STATEMENT_RULES: Record<keyof typeof STATEMENT_DEFAULTS, Rule> = {
   timeout: duration,
   namedPlaceholders: flag,
 };
-
-const isLogger: Rule = (value) =>
-  ['debug', 'info', 'warn', 'error'].every(
-    (level) => typeof (value as Record<string, unknown> | null)?.[level] === 'function',
-  )
-    ? undefined
-    : `must have the functions debug, info, warn and error, got ${describe(value)}`;
 
 const LOG_RULES: Record<keyof typeof LOG_DEFAULTS, Rule> = {
   logger: isLogger,

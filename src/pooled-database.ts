@@ -2,11 +2,15 @@ import { EventEmitter } from 'node:events';
 import { systemClock } from './clock';
 import type { Driver } from './driver/connection';
 import { Mysql2Driver } from './driver/mysql2-driver';
-import { InvalidArgumentError, checkOptionNames, describe } from './errors';
+import { InvalidArgumentError, checkFunction, checkOptionNames, describe } from './errors';
 import { checkBounds } from './limit';
 import { createLogger, safeLogger } from './logger';
 import type { DatabaseStats } from './metrics/counters';
 import { emittingTracker, type DatabaseEvents } from './metrics/events';
+import type { LeaseHolder } from './metrics/holder';
+import { Instruments, type Instrument } from './metrics/instruments';
+import { Observation, type ObserveOptions } from './metrics/observation';
+import { OBSERVED, type Observer } from './metrics/observer';
 import {
   resolveLimits,
   resolveOptions,
@@ -36,6 +40,8 @@ export interface DatabaseParts {
   readonly pool: Pool;
   readonly host: TransactionHost;
   readonly statements: StatementRouter;
+  /** Where what stands on it makes itself known to whoever watches. */
+  readonly instruments: Instruments;
 }
 
 /** @internal What a database is made of, for the library's own modules above it. */
@@ -66,13 +72,16 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
     const logger = safeLogger(resolved.log.logger ?? createLogger(resolved.log.logLevel));
     const clock = systemClock;
     const driver = new Mysql2Driver(resolved.driver);
-    const pool = new Pool(driver, resolved, clock, logger, emittingTracker(this));
-    const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger);
-    const { rowsAsArray, nestTables, typeCast } = resolved.driver;
+    const { host: name, port, database, rowsAsArray, nestTables, typeCast } = resolved.driver;
+    const observation = new Observation({ host: name, port, database });
+    const tracker = emittingTracker(this);
+    const pool = new Pool(driver, resolved, clock, logger, tracker, observation);
+    const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger, observation);
     const isPlain = [rowsAsArray, nestTables, typeCast].every((option) => option === undefined);
     const ownShape = isPlain ? undefined : OWN_SHAPE;
-    const host = { clock, logger, policy, ownShape, ...resolved.statement };
-    this.parts = { driver, pool, host, statements: new StatementRouter(pool, host) };
+    const host = { clock, logger, policy, observation, ownShape, ...resolved.statement };
+    const statements = new StatementRouter(pool, host);
+    this.parts = { driver, pool, host, statements, instruments: new Instruments() };
     this.#selfDeadlock = resolved.pool.selfDeadlock;
   }
 
@@ -108,6 +117,46 @@ export class PooledDatabase extends EventEmitter<DatabaseEvents> {
   /** The pool at this moment, with totals since the database was made. */
   stats(): DatabaseStats {
     return Object.freeze({ ...this.parts.pool.stats(), retries: this.parts.host.policy.repeats });
+  }
+
+  /** Who has a connection of the pool right now. `heldFor` is known where somebody watches. */
+  holders(): readonly LeaseHolder[] {
+    return this.parts.pool.holders();
+  }
+
+  /** The limits that hold now. */
+  limits(): Required<LimitOptions> {
+    const { connectionLimit, minIdle, maxIdle } = this.parts.pool.limits;
+    return Object.freeze({ connectionLimit, minIdle, maxIdle });
+  }
+
+  /** What stands on this database: locks, caches, queues, each with its numbers. */
+  instruments(): readonly Instrument[] {
+    return this.parts.instruments.list();
+  }
+
+  /**
+   * Has `observer` told of waits, holds, connects, statements, repeats and transactions as they happen:
+   * the seam for metrics of any kind. What it throws reaches nobody's statement.
+   *
+   * @returns what ends it.
+   * @throws {InvalidArgumentError} for what is no observer.
+   */
+  observe(observer: Observer, options: ObserveOptions = {}): () => void {
+    if (typeof observer !== 'object' || observer === null) {
+      throw new InvalidArgumentError('observer', `must be an object, got ${describe(observer)}`);
+    }
+    for (const method of OBSERVED) {
+      const listener: unknown = Reflect.get(observer, method);
+      if (listener !== undefined) checkFunction(method, listener);
+    }
+    checkOptionNames('options', options, ['stacksPerSecond']);
+    const { stacksPerSecond = 0 } = options;
+    if (!Number.isFinite(stacksPerSecond) || stacksPerSecond < 0) {
+      const rule = `must be a number, 0 or more, got ${describe(stacksPerSecond)}`;
+      throw new InvalidArgumentError('stacksPerSecond', rule);
+    }
+    return this.parts.host.observation.add(observer, options);
   }
 
   /**

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type * as Mysql2Face from '../../src/adapters/mysql2';
 import type * as Library from '../../src/index';
+import type * as Monitor from '../../src/monitor/index';
 import type * as Inside from './inside';
 
 const root = join(__dirname, '../..');
@@ -42,6 +43,12 @@ export function loadLibrary(): typeof Library {
 /** The subpath of that name, over the same copy of the library. */
 export function loadMysql2Face(): typeof Mysql2Face {
   return require(join(root, 'dist/mysql2.cjs')) as typeof Mysql2Face;
+}
+
+/** The monitor of the same package: it shares the library's classes. */
+export function loadMonitor(): typeof Monitor {
+  loadLibrary();
+  return require(join(root, 'dist/monitor.cjs')) as typeof Monitor;
 }
 
 /** Parts that the package does not export, bundled in the same way. A copy of their own: they share no state. */

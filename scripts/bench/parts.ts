@@ -3,11 +3,13 @@ import { checkoutPart } from './checkout-part';
 import { decoratedPart } from './decorated-part';
 import { lockPart } from './lock-part';
 import { lockStealPart } from './lock-steal-part';
+import { metricsPart } from './metrics-part';
 import { millionPart } from './million-part';
 import { mysql2FacePart } from './mysql2-face-part';
 import { ormStatementPart } from './orm-statement-part';
 import { ormTransactionPart } from './orm-transaction-part';
 import type { Part } from './part';
+import { queuePart } from './queue-part';
 import { spikePart } from './spike-part';
 import { statementPart } from './statement-part';
 import { storePart } from './store-part';
@@ -23,6 +25,8 @@ export const parts: readonly Part[] = [
   lockStealPart,
   storePart,
   cachePart,
+  queuePart,
+  metricsPart,
   checkoutPart,
   spikePart,
   waitersPart,

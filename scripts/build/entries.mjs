@@ -7,6 +7,7 @@ export const entries = [
   { name: 'mysql2', source: 'src/adapters/mysql2/index.ts' },
   { name: 'keyv', source: 'src/adapters/keyv/index.ts' },
   { name: 'session', source: 'src/adapters/session/index.ts' },
+  { name: 'monitor', source: 'src/monitor/index.ts' },
 ];
 
 /** Commands of the package, one row per entry of `bin`; built on the main entry like the others, and exported by none. */

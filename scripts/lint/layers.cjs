@@ -23,6 +23,7 @@ const layers = [
       'abort-listeners.ts',
       'limit.ts',
       'batcher.ts',
+      'periodic.ts',
     ],
     peers: true,
   },
@@ -38,7 +39,9 @@ const layers = [
   { entries: ['schema', 'values'] },
   { entries: ['lock', 'store', 'cache', 'queue'] },
   { entries: ['install.ts'] },
-  { entries: ['tenants', 'monitor'] },
+  { entries: ['internals.ts'] },
+  { entries: ['tenants'] },
+  { entries: ['monitor'] },
   { entries: ['adapters'] },
   { entries: ['cli', 'index.ts'] },
 ];
@@ -54,6 +57,12 @@ const owners = [
   { module: 'p-retry', owner: /^retry\/[^/]+\.ts$/, where: 'one file of src/retry/' },
   { module: 'async_hooks', owner: /^async-context\.ts$/, where: 'src/async-context.ts' },
   { module: 'pino', owner: /^logger\.ts$/, where: 'src/logger.ts' },
+  { module: 'prom-client', owner: /^monitor\/[^/]+\.ts$/, where: 'src/monitor/' },
+  {
+    module: '@opentelemetry/api',
+    owner: /^monitor\/open-telemetry\.ts$/,
+    where: 'src/monitor/open-telemetry.ts',
+  },
 ];
 
 module.exports = { layers, owners };

@@ -172,7 +172,7 @@ export class CacheParts {
       if (key === undefined || voids.has(row)) continue;
       found.push([
         key.toString(),
-        { kind: row.kind, bytes: row.value, freshFor: row.fresh / 1000 },
+        { kind: row.kind, bytes: row.value, freshFor: Number(row.fresh) / 1000 },
       ]);
     }
     return { found, last: rows.length < most ? undefined : rows.at(-1)?.id };

@@ -1,11 +1,11 @@
-/** A value that counts. */
+/** A value that counts. Numbers come as strings where the program asks for that (`bigNumberStrings`). */
 export interface SoleValueRow {
   readonly kind: number;
   readonly value: Buffer;
   /** In µs. */
-  readonly fresh: number;
+  readonly fresh: number | string;
   /** Whether it has tags, which have to count too. */
-  readonly tagged: number;
+  readonly tagged: number | string;
 }
 
 /** The same among others, where its tags are still to be looked at. */
@@ -21,12 +21,12 @@ export interface LookRow extends Omit<ValueRow, 'kind' | 'value'> {
   readonly kind: number | null;
   readonly value: Buffer | null;
   readonly version: Buffer;
-  readonly cost: number;
+  readonly cost: number | string;
   /** In µs, as all times. */
-  readonly remaining: number;
-  readonly filling: number | null;
+  readonly remaining: number | string;
+  readonly filling: number | string | null;
   /** Of its namespace, and, where one key was asked for, of its tags. */
-  readonly valid: number;
+  readonly valid: number | string;
 }
 
 export interface WalkRow {

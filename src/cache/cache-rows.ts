@@ -37,7 +37,7 @@ export class CacheRows {
     const values = [key.id, key.full, this.#epoch];
     const sql = this.#meetsTags ? taggedValue : value;
     const [row] = await this.#rows<SoleValueRow>(sql, values);
-    if (this.#meetsTags || row?.tagged !== 1) return row;
+    if (this.#meetsTags || Number(row?.tagged ?? 0) !== 1) return row;
     this.#meetsTags = true;
     return this.value(key);
   }
@@ -160,8 +160,13 @@ export class CacheRows {
     return this.#rows(this.#sql.walk, [from, beyond, String(most)]);
   }
 
-  sample(from: Buffer, beyond: Buffer, most: number): Promise<SampleRow[]> {
-    return this.#rows(this.#sql.sample, [from, beyond, String(most)]);
+  async sample(from: Buffer, beyond: Buffer, most: number): Promise<SampleRow[]> {
+    const values = [from, beyond, String(most)];
+    const rows = await this.#rows<Omit<SampleRow, 'age'> & { readonly age: number | string }>(
+      this.#sql.sample,
+      values,
+    );
+    return rows.map(({ age, ...row }) => ({ ...row, age: Number(age) }));
   }
 
   /** Keys and values that count, but for their tags, in the order of their ids. */

@@ -50,7 +50,9 @@ export class CacheTagTable {
     const list = ids.map(() => '?').join(', ');
     const sql = `SELECT id, version FROM ${this.table} WHERE id IN (${list})`;
     const [rows] = await this.#access.run(() =>
-      this.#statements.here<{ id: Buffer; version: number }[]>(sql, ids, { idempotent: true }),
+      this.#statements.here<{ id: Buffer; version: number | string }[]>(sql, ids, {
+        idempotent: true,
+      }),
     );
     return new Map(rows.map(({ id, version }) => [id.toString('latin1'), Number(version)]));
   }

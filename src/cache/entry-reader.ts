@@ -26,18 +26,18 @@ function padded(ids: readonly Buffer[]): readonly Buffer[] {
 }
 
 function foundOf({ kind, value, fresh }: SoleValueRow): Found {
-  return { kind, bytes: value, freshFor: fresh / 1000 };
+  return { kind, bytes: value, freshFor: Number(fresh) / 1000 };
 }
 
 function lookOf({ kind, value, version, valid, ...row }: LookRow): Look {
-  const has = kind !== null && value !== null && valid === 1;
+  const has = kind !== null && value !== null && Number(valid) === 1;
   return {
     version,
     packed: has ? { kind, bytes: value } : undefined,
-    freshFor: row.fresh / 1000,
-    servableFor: row.remaining / 1000,
-    cost: row.cost,
-    fillingFor: Math.max(0, (row.filling ?? 0) / 1000),
+    freshFor: Number(row.fresh) / 1000,
+    servableFor: Number(row.remaining) / 1000,
+    cost: Number(row.cost),
+    fillingFor: Math.max(0, Number(row.filling ?? 0) / 1000),
   };
 }
 

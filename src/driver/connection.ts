@@ -47,11 +47,29 @@ export interface Connection {
   destroy(reason: Error): void;
   /** `listener` is told of each statement that took at least `threshold` ms. */
   watch(threshold: number, listener: (sql: string, elapsed: number) => void): void;
+  /** `tracer` is told of each statement of {@link run} as it begins. */
+  trace(tracer: StatementTracer): void;
   /**
    * `listener` is called once, when the connection is lost without our doing. Returns what takes it
    * away again.
    */
   onLost(listener: (reason: Error) => void): () => void;
+}
+
+/** Told how a statement ended, after so many ms; `error` is null where it was answered. */
+export type StatementEnd = (elapsed: number, error: Error | null) => void;
+
+/** Told of each statement; must not throw. */
+export interface StatementTracer {
+  /** Before it is sent, in the context of who issued it. What it gives is passed on to {@link ended}. */
+  begun(sql: string, connection: Connection): StatementEnd | undefined;
+  ended(
+    sql: string,
+    connection: Connection,
+    elapsed: number,
+    error: Error | null,
+    trace: StatementEnd | undefined,
+  ): void;
 }
 
 /** Rows as they arrive; reading from the network stops while nobody takes them. */

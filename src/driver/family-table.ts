@@ -231,12 +231,13 @@ export const FAMILY_TABLE: readonly FamilyRow[] = [
   {
     code: 'ERR_FACTORY_TIMEOUT',
     name: 'factory timeout',
-    says: "The function that makes a cache's value did not settle in time.",
+    says: "The function that makes a cache's value, or a tenant's database, did not settle in time.",
     connection: 'none',
     statement: 'safe',
     transaction: 'restart',
     advice:
-      'Try again later, or raise hardTimeout; what the function returns in the end is not kept.',
+      'Try again later, or raise hardTimeout or factoryTimeout; what the function returns in the end ' +
+      'is not kept.',
   },
   {
     code: 'ERR_CLAIM_LOST',

@@ -2,7 +2,13 @@ import type { Connection as CoreConnection } from 'mysql2';
 import type { Socket } from 'node:net';
 import { InvalidArgumentError } from '../errors';
 import { systemClock } from '../clock';
-import { failedSource, type Connection, type Flavour, type RowSource } from './connection';
+import {
+  failedSource,
+  type Connection,
+  type Flavour,
+  type RowSource,
+  type StatementTracer,
+} from './connection';
 import { Mysql2RowSource, type RowCommand } from './mysql2-row-source';
 import { traitsOf } from './sql-text';
 import type { Field, Result, Statement, StatementKind } from './statement';
@@ -98,6 +104,7 @@ export class Mysql2Connection implements Connection {
   #escapesFail = false;
   #slow = Infinity;
   #onSlow: ((sql: string, elapsed: number) => void) | undefined;
+  #tracer: StatementTracer | undefined;
   inTransaction = false;
   dirty = false;
   schemaChanged = false;
@@ -139,6 +146,7 @@ export class Mysql2Connection implements Connection {
       }
       if (statement.tidy !== true && traitsOf(sql).dirtiesSession) this.dirty = true;
       this.#pending++;
+      const trace = this.#tracer?.begun(sql, this);
       const begun = systemClock.now();
       let settled = false;
       const done: Callback = (error, rows, fields) => {
@@ -147,6 +155,7 @@ export class Mysql2Connection implements Connection {
         settled = true;
         const elapsed = systemClock.now() - begun;
         if (elapsed >= this.#slow) this.#tellSlow(sql, elapsed);
+        this.#tracer?.ended(sql, this, elapsed, error, trace);
         if (error !== null) {
           if (kind === 'execute') this.#forgetStale(error, statement);
           if (kind === 'execute' && isTooManyPrepared(error)) {
@@ -171,7 +180,9 @@ export class Mysql2Connection implements Connection {
       } catch (cause) {
         settled = true;
         this.#finish();
-        reject(new InvalidArgumentError('values', 'cannot be bound', { cause }));
+        const unbound = new InvalidArgumentError('values', 'cannot be bound', { cause });
+        this.#tracer?.ended(sql, this, systemClock.now() - begun, unbound, trace);
+        reject(unbound);
       }
     });
   }
@@ -255,6 +266,10 @@ export class Mysql2Connection implements Connection {
   watch(threshold: number, listener: (sql: string, elapsed: number) => void): void {
     this.#slow = threshold;
     this.#onSlow = listener;
+  }
+
+  trace(tracer: StatementTracer): void {
+    this.#tracer = tracer;
   }
 
   onLost(listener: (reason: Error) => void): () => void {

@@ -14,6 +14,7 @@ import { checkWritable } from '../schema/topology';
 import { Sweeper } from '../schema/sweeper';
 import { CONTEND, Contest, type Won } from './contest';
 import { holderOf, type LockHolder } from './lock-holder';
+import { LOCK_INSTRUMENT } from './lock-instrument';
 import { LockLease, type LeaseKeeper } from './lock-lease';
 import { lockName } from './lock-name';
 import {
@@ -101,6 +102,7 @@ export class DistributedLocks {
       release: (lease) => this.#release(lease),
       lost: (lease) => this.#lost(lease),
     };
+    partsOf(db).instruments.add(this, prefix, LOCK_INSTRUMENT);
   }
 
   /** Takes the lock if it is free, without waiting; `null` where somebody has it. */
@@ -205,6 +207,7 @@ export class DistributedLocks {
   /** Gives back all locks that are held here, and takes no more. Those who wait are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
+    partsOf(this.#db).instruments.remove(this);
     for (const name of [...this.#held.keys()]) this.#line.tell(name);
     const releases = [...this.#held.values()].map((lease) => lease.release());
     await Promise.allSettled([...releases, this.#renewal.settled(), this.#sweeper.stop()]);

@@ -243,9 +243,9 @@ export class LockTable {
     most: number,
   ): Promise<{ last: Buffer | undefined; idle: Buffer[] }> {
     const values = [micros(idleFor), after, String(most)];
-    const rows = await this.#rows<{ name: Buffer; idle: number }>(this.#sql.idle, values);
+    const rows = await this.#rows<{ name: Buffer; idle: number | string }>(this.#sql.idle, values);
     const last = rows.length < most ? undefined : rows.at(-1)?.name;
-    return { last, idle: rows.filter(({ idle }) => idle === 1).map(({ name }) => name) };
+    return { last, idle: rows.filter(({ idle }) => Number(idle) === 1).map(({ name }) => name) };
   }
 
   /** Deletes rows of names that are still idle. Tried for so long in ms: it can wait. */

@@ -50,11 +50,11 @@ export class SessionLock {
     }
     const connection = await this.#db.getConnection();
     try {
-      const got = await connection.queryValue<number>('SELECT GET_LOCK(?, ?)', [
+      const got = await connection.queryValue<number | string>('SELECT GET_LOCK(?, ?)', [
         this.#key,
         Math.min(wait / 1000, LONGEST_WAIT),
       ]);
-      if (got === 1) return new SessionLockLease(this.#db, connection, this.#key);
+      if (Number(got) === 1) return new SessionLockLease(this.#db, connection, this.#key);
     } catch (error) {
       connection.destroy();
       throw error;

@@ -76,6 +76,12 @@ export class Canceller {
     }
   }
 
+  /** Closes what is open; what is needed later is opened again. */
+  async rest(): Promise<void> {
+    this.#idle?.cancel();
+    await this.#retire();
+  }
+
   async end(): Promise<void> {
     this.#idle?.cancel();
     this.#aborter.abort(new Error('the database was ended'));
@@ -96,7 +102,7 @@ export class Canceller {
 
   #control(address: string | undefined): Promise<Control> {
     this.#idle?.cancel();
-    this.#idle = this.#clock.setTimer(() => this.#retire(), KEPT);
+    this.#idle = this.#clock.setTimer(() => void this.#retire(), KEPT);
     let control = this.#controls.get(address);
     if (control === undefined) {
       control = detached(() => this.#connect(address));
@@ -135,11 +141,10 @@ export class Canceller {
     return this.#clock.now() - Number(rows[0]?.[1] ?? 0) * 1000;
   }
 
-  #retire(): void {
+  async #retire(): Promise<void> {
+    const open = [...this.#open];
     this.#controls.clear();
-    for (const connection of this.#open) {
-      this.#open.delete(connection);
-      void connection.close(GOODBYE);
-    }
+    this.#open.clear();
+    await Promise.all(open.map((connection) => connection.close(GOODBYE)));
   }
 }

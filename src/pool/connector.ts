@@ -5,6 +5,8 @@ import type { Clock, Timer } from '../clock';
 export interface ConnectorHooks<T> {
   /** How many further connections are wanted now, those under way included. */
   need(): number;
+  /** Whether one more may be opened now; with true it has to be. */
+  admitted(): boolean;
   /** Opens one and sets its session up. */
   open(signal: AbortSignal): Promise<T>;
   opened(opened: T): void;
@@ -53,7 +55,10 @@ export class Connector<T> {
   /** Looks at the need; called whenever it may have grown. */
   poke(): void {
     if (this.#pause !== undefined || this.#aborter.signal.aborted) return;
-    while (this.#running.size < Math.min(this.#width, this.#hooks.need())) this.#begin();
+    while (this.#running.size < Math.min(this.#width, this.#hooks.need())) {
+      if (!this.#hooks.admitted()) return;
+      this.#begin();
+    }
   }
 
   /** Begins no more connects, calls off those under way, and resolves when none is left. */

@@ -24,8 +24,8 @@ export class PoolEntry {
   idleSince = 0;
   /** When it last gave a sign of life. */
   provenAt = 0;
-  /** When it was lent last. */
-  lentAt = 0;
+  /** When the lease that is out began; `NaN` where nobody looked at the clock. */
+  lentAt = NaN;
   owner: Owner | undefined;
   /** The order to stop what ran is under way: it could still hit whatever else is run. */
   stopping: Promise<void> | undefined;

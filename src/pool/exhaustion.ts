@@ -1,3 +1,4 @@
+import type { PoolOptions } from '../options';
 import { PoolExhaustedError, type PoolNumbers } from '../errors';
 
 function numbersText({ total, active, idle, waiting }: PoolNumbers): string {
@@ -32,4 +33,25 @@ export function exhausted(
     numbers,
     lastFailure === undefined ? {} : { cause: lastFailure },
   );
+}
+
+/** Why an acquire that was not served at once may not even wait; `undefined` where it may. */
+export function fullness(
+  {
+    queueLimit,
+    waitForConnections,
+  }: Required<Pick<PoolOptions, 'queueLimit' | 'waitForConnections'>>,
+  limit: number,
+  { active, waiting }: PoolNumbers,
+  orFail: boolean,
+): string | undefined {
+  // Those for whom there is a connection, idle or still to be opened, are in nobody's way.
+  const growth = Math.max(0, limit - active);
+  if (!waitForConnections && active + waiting >= limit) {
+    return 'No connection is free, and waitForConnections is false';
+  }
+  if (queueLimit > 0 && waiting - growth >= queueLimit) {
+    return `The queue is full: queueLimit is ${queueLimit}`;
+  }
+  return orFail && active >= limit ? 'This caller would wait for itself' : undefined;
 }

@@ -2,6 +2,13 @@ import type { Clock, Timer } from '../clock';
 import type { LeakReport } from '../metrics/tracker';
 import type { PoolEntry } from './entry';
 
+/** What the log says of each kind of report. */
+export const LEAK_TEXTS: Readonly<Record<LeakReport['kind'], string>> = {
+  held: 'a connection is out for long; a leak?',
+  returned: 'a connection that was out for long came back after all',
+  reclaimed: 'a connection whose holder is gone was reclaimed; it was never given back',
+};
+
 /**
  * Reports leases that are out for longer than a threshold, once each, and again when they come back
  * after all. One timer serves all leases; with a threshold of 0 nothing is done and nothing costs.

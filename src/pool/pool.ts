@@ -1,40 +1,29 @@
 import { Liveness, type Clock } from '../clock';
 import type { Driver } from '../driver/connection';
 import { PoolClosedError, type PoolNumbers } from '../errors';
-import type { Limit } from '../limit';
 import type { Logger } from '../logger';
 import type { PoolStats } from '../metrics/counters';
+import type { LeaseHolder } from '../metrics/holder';
+import { Observation } from '../metrics/observation';
 import type { LeakReport, PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
+import type { AcquireOptions } from './acquire-options';
+import type { Admission } from './admission';
 import { Canceller } from './canceller';
 import { cutOff } from './cut-off';
 import type { Owner, PoolEntry } from './entry';
-import { exhausted } from './exhaustion';
-import { LeakWatch } from './leak-watch';
+import { LEAK_TEXTS, LeakWatch } from './leak-watch';
 import { Lease, type LeaseHome } from './lease';
 import type { PoolLimits } from './limits';
 import { ReturnCeremony } from './return-ceremony';
 import { Roster } from './roster';
 import { SessionSetup } from './session';
+import { Shortage } from './shortage';
 import { Stock } from './stock';
 import { WaitQueue } from './wait-queue';
+import { askerOf } from './witness';
 
 const NO_CONNECTION = 'No connection within the caller’s own limit';
-
-export interface AcquireOptions {
-  /** Rejects the wait with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Rejects the wait with the limit's error, of which the shortage is the cause. */
-  readonly limit?: Limit | undefined;
-  /** The longest wait in ms instead of `acquireTimeout`. */
-  readonly within?: number | undefined;
-  /** Who asks, for leak reports. */
-  readonly owner?: Owner | undefined;
-  /** Fails at once where only somebody else's return could serve this acquire. */
-  readonly orFail?: boolean | undefined;
-  /** Replaces the advice in the error text where the caller knows better why nothing came. */
-  readonly hint?: (() => string | undefined) | undefined;
-}
 
 /**
  * Connections to one database, lent one borrower at a time.
@@ -49,10 +38,12 @@ export class Pool implements LeaseHome {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #ceremony: ReturnCeremony;
   readonly #roster: Roster;
   readonly #waiting: WaitQueue;
   readonly #stock: Stock;
+  readonly #shortage: Shortage;
   readonly #leaks: LeakWatch;
   readonly #canceller: Canceller;
   readonly #liveness = new Liveness();
@@ -64,6 +55,7 @@ export class Pool implements LeaseHome {
     clock: Clock,
     logger: Logger,
     tracker: PoolTracker = {},
+    observation = new Observation(),
   ) {
     const { pool, log } = options;
     this.#options = pool;
@@ -71,7 +63,8 @@ export class Pool implements LeaseHome {
     this.#clock = clock;
     this.#logger = logger;
     this.#tracker = tracker;
-    this.#roster = new Roster(clock.date(), tracker);
+    this.#observation = observation;
+    this.#roster = new Roster(clock, tracker, observation);
     const session = new SessionSetup(driver, pool.initSql);
     this.#ceremony = new ReturnCeremony(
       pool.resetOnRelease,
@@ -85,11 +78,13 @@ export class Pool implements LeaseHome {
       this.#reportLeak(report);
     });
     this.#canceller = new Canceller(driver, clock, pool.connectTimeout, logger);
-    this.#stock = new Stock(driver, session, options, { clock, logger, tracker }, this.#roster, {
+    const voices = { clock, logger, tracker, observation };
+    this.#stock = new Stock(driver, session, options, voices, this.#roster, {
       waiting: () => this.#waiting.size,
       serve: (entry) => this.#serve(entry),
       refused: (error) => this.#waiting.rejectAll(() => error),
     });
+    this.#shortage = new Shortage(pool, voices, this.#roster, this.#stock, this.#waiting);
   }
 
   get acquireTimeout(): number {
@@ -110,7 +105,9 @@ export class Pool implements LeaseHome {
   tryAcquire(owner?: Owner): Lease | undefined {
     if (this.#ending !== undefined || this.#waiting.size > 0) return undefined;
     const entry = this.#stock.takeFresh();
-    return entry === undefined ? undefined : this.#lend(entry, owner);
+    return entry === undefined
+      ? undefined
+      : this.#lend(entry, askerOf(owner, this.#observation, this.#clock), 0);
   }
 
   /**
@@ -127,18 +124,21 @@ export class Pool implements LeaseHome {
     if (this.#ending !== undefined) return Promise.reject(closed());
     const lease = this.tryAcquire(owner);
     if (lease !== undefined) return Promise.resolve(lease);
-    const refusal = this.#refusal(hint, orFail);
+    const refusal = this.#shortage.refusal(hint, orFail);
     if (refusal !== undefined) return Promise.reject(refusal);
     const patience = within ?? this.#options.acquireTimeout;
     const signal = options.signal ?? limit?.signal;
-    const timeoutError = (): Error => this.#timedOut(patience, hint);
-    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner });
+    const timeoutError = (): Error => this.#shortage.timedOut(patience, hint);
+    const asker = askerOf(owner, this.#observation, this.#clock);
+    const wait = this.#waiting.add({ within: patience, timeoutError, signal, owner: asker });
     this.#liveness.hold();
     this.#tracker.enqueued?.();
     this.#stock.wake();
     if (limit === undefined) return wait;
     return wait.catch((error: unknown) => {
-      throw limit.hit ? limit.error('notExecuted', this.#shortage(NO_CONNECTION, hint)) : error;
+      throw limit.hit
+        ? limit.error('notExecuted', this.#shortage.error(NO_CONNECTION, hint))
+        : error;
     });
   }
 
@@ -191,6 +191,10 @@ export class Pool implements LeaseHome {
     return this.#roster.stats(this.#waiting.size, this.#stock.connecting, this.#canceller.size);
   }
 
+  holders(): LeaseHolder[] {
+    return this.#roster.holders();
+  }
+
   /** True where no statement of the user's shapes the sessions. */
   get plainSessions(): boolean {
     return this.#options.initSql.length === 0;
@@ -213,6 +217,39 @@ export class Pool implements LeaseHome {
   /** The last connect failure, until a connect succeeds. */
   get lastFailure(): unknown {
     return this.#stock.lastFailure;
+  }
+
+  /** Has the pool share a bound with others. Before its first connection only. */
+  govern(admission: Admission): void {
+    this.#roster.admission = admission;
+  }
+
+  get governed(): boolean {
+    return this.#roster.admission !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** There may be a place for a further connection now. */
+  poke(): void {
+    this.#stock.replenish();
+  }
+
+  /** Closes `most` idle connections, those unused for longest first; how many there were. */
+  closeIdle(most = Infinity): number {
+    return this.#stock.closeIdle(most);
+  }
+
+  /**
+   * Closes what is idle, control connections too, and keeps nothing ready until the next acquire.
+   * Nothing that is out or waited for is touched. Resolves when the sessions are over.
+   */
+  async rest(): Promise<void> {
+    this.#stock.rest();
+    this.#liveness.rest();
+    await Promise.all([this.#roster.goodbyes(), this.#canceller.rest()]);
   }
 
   /** Replaces every connection by a new one: idle ones now, others when they come back. */
@@ -247,7 +284,7 @@ export class Pool implements LeaseHome {
     this.#waiting.rejectAll(closed);
     await this.#stock.close(closed());
     if (!(await this.#roster.allReturned(this.#clock, deadline))) {
-      this.#logger.warn({ ...this.#numbers() }, 'leases were still out at the deadline; closed');
+      this.#logger.warn({ ...this.numbers }, 'leases were still out at the deadline; closed');
       for (const { connection } of this.#roster.out) connection.destroy(closed());
     }
     this.#leaks.stop();
@@ -255,58 +292,29 @@ export class Pool implements LeaseHome {
     this.#liveness.end();
   }
 
-  #numbers(): PoolNumbers {
+  /** Where the connections are right now. */
+  get numbers(): PoolNumbers {
     return this.#roster.numbers(this.#waiting.size);
-  }
-
-  #refusal(hint: AcquireOptions['hint'], orFail: boolean): Error | undefined {
-    const { queueLimit, waitForConnections } = this.#options;
-    const { connectionLimit } = this.#stock.limits;
-    const { active, waiting } = this.#numbers();
-    // Those for whom there is a connection, idle or still to be opened, are in nobody's way.
-    const growth = Math.max(0, connectionLimit - active);
-    const full =
-      !waitForConnections && active + waiting >= connectionLimit
-        ? 'No connection is free, and waitForConnections is false'
-        : queueLimit > 0 && waiting - growth >= queueLimit
-          ? `The queue is full: queueLimit is ${queueLimit}`
-          : orFail && active >= connectionLimit
-            ? 'This caller would wait for itself'
-            : undefined;
-    if (full === undefined) return undefined;
-    this.#logger.warn({ ...this.#numbers() }, 'acquire refused');
-    return this.#shortage(full, hint);
-  }
-
-  #shortage(what: string, hint: AcquireOptions['hint']): Error {
-    const { connectionLimit } = this.#stock.limits;
-    return exhausted(what, this.#numbers(), connectionLimit, this.#stock.lastFailure, hint?.());
-  }
-
-  #timedOut(limit: number, hint: AcquireOptions['hint']): Error {
-    this.#roster.totals.timeouts++;
-    this.#tracker.timedOut?.();
-    const numbers = this.#numbers();
-    this.#logger.warn({ ...numbers, acquireTimeout: limit }, 'no connection within the deadline');
-    return this.#shortage(`No connection within ${limit} ms`, hint);
   }
 
   #waiterLeft(waited: number): void {
     this.#liveness.drop();
     const { slowAcquire } = this.#log;
     if (slowAcquire === 0 || waited < slowAcquire) return;
-    this.#logger.warn({ ...this.#numbers(), waited: Math.round(waited) }, 'slow acquire');
+    this.#logger.warn({ ...this.numbers, waited: Math.round(waited) }, 'slow acquire');
   }
 
   #serve(entry: PoolEntry): boolean {
     const waiter = this.#waiting.next();
-    waiter?.resolve(this.#lend(entry, waiter.owner));
-    return waiter !== undefined;
+    if (waiter === undefined) return false;
+    const waited = this.#clock.now() - waiter.since;
+    waiter.resolve(this.#lend(entry, waiter.owner, waited));
+    return true;
   }
 
-  #lend(entry: PoolEntry, owner: Owner | undefined): Lease {
+  #lend(entry: PoolEntry, owner: Owner | undefined, waited: number): Lease {
     entry.owner = owner;
-    this.#roster.lend(entry);
+    this.#roster.lend(entry, waited);
     this.#leaks.lent(entry);
     this.#liveness.hold();
     return new Lease(this, entry);
@@ -316,14 +324,14 @@ export class Pool implements LeaseHome {
     this.#liveness.drop();
     const now = this.#clock.now();
     entry.idleSince = entry.provenAt = now;
-    this.#roster.comeBack(entry);
+    this.#roster.comeBack(entry, now);
     this.#stock.offer(entry);
     this.#roster.noteReturn();
   }
 
   #drop(entry: PoolEntry, reason: 'discarded' | 'unfit'): void {
     this.#liveness.drop();
-    this.#roster.comeBack(entry);
+    this.#roster.comeBack(entry, this.#clock.now());
     this.#roster.gone(entry, reason);
     this.#stock.replenish();
     this.#roster.noteReturn();
@@ -331,12 +339,8 @@ export class Pool implements LeaseHome {
 
   #reportLeak(report: LeakReport): void {
     this.#tracker.leaked?.(report);
-    const text = {
-      held: 'a connection is out for long; a leak?',
-      returned: 'a connection that was out for long came back after all',
-      reclaimed: 'a connection whose holder is gone was reclaimed; it was never given back',
-    }[report.kind];
-    this.#logger.warn({ ...this.#numbers(), ...report }, text);
+    if (report.kind !== 'returned') this.#observation.current?.leaked(report.kind);
+    this.#logger.warn({ ...this.numbers, ...report }, LEAK_TEXTS[report.kind]);
   }
 }
 

@@ -1,7 +1,10 @@
 import type { Clock } from '../clock';
 import type { PoolNumbers } from '../errors';
 import { noTotals, type PoolStats } from '../metrics/counters';
+import type { LeaseHolder } from '../metrics/holder';
+import type { Observation } from '../metrics/observation';
 import type { PoolTracker, RemovalReason } from '../metrics/tracker';
+import type { Admission } from './admission';
 import type { PoolEntry } from './entry';
 import { IdleStack } from './idle-stack';
 
@@ -18,14 +21,20 @@ export class Roster {
   /** Idle ones that are being asked for a sign of life; they count as idle. */
   readonly proving = new Set<PoolEntry>();
   readonly totals = noTotals();
+  /** Where a connection's place goes back to when it is gone. */
+  admission: Admission | undefined;
+  readonly #clock: Clock;
   readonly #since: Date;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #goodbyes = new Set<Promise<void>>();
   #onEmpty: (() => void) | undefined;
 
-  constructor(since: Date, tracker: PoolTracker) {
-    this.#since = since;
+  constructor(clock: Clock, tracker: PoolTracker, observation: Observation) {
+    this.#clock = clock;
+    this.#since = clock.date();
     this.#tracker = tracker;
+    this.#observation = observation;
   }
 
   numbers(waiting: number): PoolNumbers {
@@ -44,22 +53,45 @@ export class Roster {
     this.#tracker.connected?.(connection.threadId);
   }
 
-  lend(entry: PoolEntry): void {
+  /** @param waited how long its borrower has waited for it, in ms. */
+  lend(entry: PoolEntry, waited: number): void {
     this.out.add(entry);
     this.totals.acquired++;
+    const observer = this.#observation.current;
+    if (observer !== undefined) {
+      entry.lentAt = this.#clock.now();
+      observer.acquired(waited);
+    }
     this.#tracker.acquired?.(entry.connection.threadId);
   }
 
-  comeBack(entry: PoolEntry): void {
+  comeBack(entry: PoolEntry, now: number): void {
     this.out.delete(entry);
+    const observer = this.#observation.current;
+    // One that was taken before anybody watched tells nothing.
+    if (observer !== undefined && !Number.isNaN(entry.lentAt)) {
+      observer.held(now - entry.lentAt);
+    }
+    entry.lentAt = NaN;
     entry.owner = undefined;
     this.totals.released++;
     this.#tracker.released?.(entry.connection.threadId);
   }
 
-  gone({ connection }: PoolEntry, reason: RemovalReason): void {
-    this.totals.destroyed++;
-    this.#tracker.removed?.(connection.threadId, reason);
+  gone(entry: PoolEntry, reason: RemovalReason): void {
+    this.#left(entry, reason);
+    this.admission?.leave();
+  }
+
+  /** Who has which connection, the longest first. */
+  holders(): LeaseHolder[] {
+    const now = this.#clock.now();
+    return [...this.out].map(({ connection, owner, lentAt }) => ({
+      threadId: connection.threadId,
+      label: owner?.label,
+      stack: owner?.stack,
+      heldFor: Number.isNaN(lentAt) ? undefined : now - lentAt,
+    }));
   }
 
   /** Connections that are saying goodbye: no longer ours, still sessions on the server. */
@@ -71,10 +103,12 @@ export class Roster {
   retire(entry: PoolEntry, closed: () => void): void {
     const goodbye = entry.connection.close(GOODBYE).then(() => {
       this.#goodbyes.delete(goodbye);
+      // Others may wait longer for the place than this pool does.
+      this.admission?.leave();
       closed();
     });
     this.#goodbyes.add(goodbye);
-    this.gone(entry, 'retired');
+    this.#left(entry, 'retired');
   }
 
   /** Resolves when every goodbye is said. */
@@ -97,5 +131,11 @@ export class Roster {
         resolve(true);
       };
     });
+  }
+
+  #left({ connection }: PoolEntry, reason: RemovalReason): void {
+    this.totals.destroyed++;
+    this.#observation.current?.removed(reason);
+    this.#tracker.removed?.(connection.threadId, reason);
   }
 }

@@ -3,9 +3,11 @@ import { classify } from '../driver/classify';
 import type { Driver } from '../driver/connection';
 import { normalizeSql } from '../driver/sql-text';
 import { errorFields, type Logger } from '../logger';
+import type { Observation } from '../metrics/observation';
 import type { PoolTracker } from '../metrics/tracker';
 import type { ResolvedOptions } from '../options';
 import { Connector, LONGEST_DELAY } from './connector';
+import type { Demand } from './demand';
 import { PoolEntry } from './entry';
 import { Housekeeper } from './housekeeper';
 import { lifespanOf } from './lifespan';
@@ -14,6 +16,7 @@ import { Opener, type Opened } from './opener';
 import { provesAlive } from './proof';
 import type { Roster } from './roster';
 import type { SessionSetup } from './session';
+import type { Voices } from './voices';
 
 /** How long a sign of life may take, in ms, and from when on it no longer stands for a waiter. */
 const PROOF_LIMIT = 1000;
@@ -25,16 +28,6 @@ const YOUNG = 1000;
 /** How long a connect failure is worth telling where nothing else bounds it, in ms. */
 const FAILURE_MEMORY = 60_000;
 
-/** Who wants connections. */
-export interface Demand {
-  /** Callers that wait. */
-  waiting(): number;
-  /** Gives the connection to the longest waiter; false where nobody waits. */
-  serve(entry: PoolEntry): boolean;
-  /** The server refuses for good, and no connection is left to wait for. */
-  refused(error: Error): void;
-}
-
 /**
  * The connections that nobody has at the moment: opens them as they are needed, keeps them alive,
  * retires them, and offers each to whoever waits longest.
@@ -45,6 +38,7 @@ export class Stock {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracker: PoolTracker;
+  readonly #observation: Observation;
   readonly #roster: Roster;
   readonly #demand: Demand;
   readonly #connector: Connector<Opened & { generation: number }>;
@@ -64,7 +58,7 @@ export class Stock {
     driver: Driver,
     session: SessionSetup,
     { pool, log }: ResolvedOptions,
-    { clock, logger, tracker }: { clock: Clock; logger: Logger; tracker: PoolTracker },
+    { clock, logger, tracker, observation }: Voices,
     roster: Roster,
     demand: Demand,
   ) {
@@ -78,6 +72,7 @@ export class Stock {
     this.#clock = clock;
     this.#logger = logger;
     this.#tracker = tracker;
+    this.#observation = observation;
     this.#roster = roster;
     this.#demand = demand;
     const opener = new Opener(driver, session, clock, pool.connectTimeout);
@@ -89,9 +84,18 @@ export class Stock {
     this.#connector = new Connector(
       {
         need: () => this.#need(),
+        admitted: () => roster.admission?.enter() ?? true,
         open: async (signal) => {
           const generation = this.#generation;
-          return { ...(await opener.open(signal)), generation };
+          const begun = clock.now();
+          try {
+            const opened = await opener.open(signal);
+            observation.current?.connected(clock.now() - begun);
+            return { ...opened, generation };
+          } catch (error) {
+            roster.admission?.leave();
+            throw error;
+          }
         },
         opened: (opened) => this.#opened(opened),
         failed: (error, retryIn) => this.#connectFailed(error, retryIn),
@@ -183,6 +187,26 @@ export class Stock {
     if (generation === this.#generation) this.evictAll();
   }
 
+  /** Closes `most` idle connections, those unused for longest first; how many there were. */
+  closeIdle(most: number): number {
+    let closed = 0;
+    for (const entry of this.#roster.idle.bottomUp()) {
+      if (closed >= most) break;
+      if (!this.#roster.idle.remove(entry)) continue;
+      closed++;
+      this.#retire(entry);
+    }
+    return closed;
+  }
+
+  /** Closes what is idle, and what becomes idle, until somebody waits again. */
+  rest(): void {
+    if (this.#open === 'used' && this.#demand.waiting() === 0) this.#open = 'unused';
+    this.closeIdle(Infinity);
+    // No timer stays behind.
+    this.#housekeeper.stop();
+  }
+
   /** Changes how many connections there may be. What is out above the limit is closed on return. */
   resize(limits: PoolLimits): void {
     this.#limits = limits;
@@ -259,10 +283,11 @@ export class Stock {
   /** At the end of its life, of an older generation, above a limit that was lowered, or too late. */
   #isSpent(entry: PoolEntry): boolean {
     return (
-      this.#open === 'closed' ||
+      this.#open !== 'used' ||
       entry.generation !== this.#generation ||
       entry.provenAt >= entry.lifespan.retireAt ||
-      this.#total() >= this.#limits.connectionLimit
+      this.#total() >= this.#limits.connectionLimit ||
+      this.#roster.admission?.yields(entry) === true
     );
   }
 
@@ -284,6 +309,7 @@ export class Stock {
         this.#logger.warn({ ...this.#numbers(), ...fields }, 'slow statement');
       });
     }
+    connection.trace(this.#observation);
     connection.onLost((reason) => this.#lost(entry, reason));
     this.#roster.created(entry);
     this.#logger.info({ ...this.#numbers(), threadId: connection.threadId }, 'connected');
@@ -306,6 +332,7 @@ export class Stock {
   #connectFailed(error: unknown, retryIn: number): void {
     this.#lastFailure = error;
     this.#lastFailureAt = this.#clock.now();
+    this.#observation.current?.connectFailed();
     this.#tracker.failed?.(error);
     const fields = { ...this.#numbers(), ...errorFields(error), retryIn: Math.round(retryIn) };
     this.#logger.warn(fields, 'connect failed');

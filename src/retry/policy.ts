@@ -6,6 +6,7 @@ import { BoomerangError, TransactionDoomedError } from '../errors';
 import type { ErrorClass } from '../driver/error-class';
 import type { Limit } from '../limit';
 import { errorFields, type Logger } from '../logger';
+import { Observation } from '../metrics/observation';
 import type { RetryOptions } from '../options';
 import { RetryBudget } from './budget';
 import { circumstancesOf } from './failures';
@@ -31,6 +32,7 @@ export class RetryPolicy {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #budget: RetryBudget;
+  readonly #observation: Observation;
   #repeats = 0;
 
   /** @param patience how long in ms a server may be away, or read-only, before retrying ends. */
@@ -39,6 +41,7 @@ export class RetryPolicy {
     patience: number,
     clock: Clock,
     logger: Logger,
+    observation = new Observation(),
   ) {
     this.attempts = attempts;
     this.#assumeReadsIdempotent = assumeReadsIdempotent;
@@ -47,6 +50,7 @@ export class RetryPolicy {
     this.#patience = patience;
     this.#clock = clock;
     this.#logger = logger;
+    this.#observation = observation;
     this.#budget = new RetryBudget(clock, budget);
   }
 
@@ -71,6 +75,7 @@ export class RetryPolicy {
 
   noteRepeat(what: Repeated, found: ErrorClass, error: unknown, attempt: number): void {
     this.#repeats++;
+    this.#observation.current?.repeated(found.name);
     const fields = { class: found.name, attempt, ...errorFields(error) };
     this.#logger.warn(fields, `${what} repeated`);
   }

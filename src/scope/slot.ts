@@ -2,7 +2,8 @@ import type { Clock } from '../clock';
 import type { Limit } from '../limit';
 import type { Owner } from '../pool/entry';
 import type { Lease } from '../pool/lease';
-import type { AcquireOptions, Pool } from '../pool/pool';
+import type { Pool } from '../pool/pool';
+import type { AcquireOptions } from '../pool/acquire-options';
 import { Lane } from './lane';
 
 /** How a slot's lease is asked for. */

@@ -111,6 +111,7 @@ async function runBlock<T>(
   attempt: number,
 ): Promise<T> {
   const { limit } = scope;
+  const observed = parent === undefined ? host.observation.current : undefined;
   const slot = beside ? target.further(scope) : target.slot(scope);
   const frame =
     parent?.nested(scope, options.savepoint === false) ??
@@ -134,6 +135,7 @@ async function runBlock<T>(
     return back === undefined ? scope.leave() : back.then(() => scope.leave());
   };
   const over = (outcome: Outcome): Promise<void> | undefined => {
+    if (outcome !== 'unknown') observed?.transaction(outcome);
     const hooks = (): Promise<void> | undefined => runIn(outer, () => frame.settleHooks(outcome));
     const left = leave();
     return left === undefined ? hooks() : left.then(hooks);
@@ -165,6 +167,7 @@ async function runBlock<T>(
       await over('rolledBack');
       throw error;
     }
+    observed?.transaction('inDoubt');
     await leave();
     const outcome = await runIn(outer, () => verified(host, options.verify));
     await runIn(outer, () => frame.settleHooks(outcome));

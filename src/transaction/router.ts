@@ -161,6 +161,11 @@ export class StatementRouter extends StatementFace {
     return shape === undefined ? { sql, values } : { sql, values, shape };
   }
 
+  /** The same for a text that holds all it needs in numbers and hexadecimal, and is not prepared. */
+  text<T>(sql: string, { idempotent }: HereOptions = {}): Promise<Result<T>> {
+    return this.dispatch<T>('query', { statement: this.#own(sql, []), idempotent });
+  }
+
   /** Text with values escaped into it by the library. */
   async runEscaped(sql: string): Promise<ResultHeader> {
     const request = { statement: { sql, escaped: true }, idempotent: undefined };

@@ -6,6 +6,7 @@ import type { Result, ResultShape, Statement, StatementKind } from '../driver/st
 import { CommitInDoubtError, TransactionOpenError } from '../errors';
 import type { Limit } from '../limit';
 import { errorFields, type Logger } from '../logger';
+import type { Observation } from '../metrics/observation';
 import { bounded } from '../pool/bounded';
 import { runWithin } from '../pool/cut-off';
 import type { Lease } from '../pool/lease';
@@ -21,6 +22,7 @@ export interface TransactionHost {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
+  readonly observation: Observation;
   /** The longest time of a statement that has none of its own, in ms; 0 is no limit. */
   readonly timeout: number;
   /** Whether values may be given by name where a statement does not say. */

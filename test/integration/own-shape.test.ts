@@ -2,6 +2,7 @@ import {
   Cache,
   DistributedLocks,
   KeyValueStore,
+  MessageQueue,
   install,
   type DatabaseOptions,
 } from '../../src/index';
@@ -12,7 +13,7 @@ const FORMS: readonly DatabaseOptions[] = [
   { rowsAsArray: true },
   { nestTables: true },
   { nestTables: '_' },
-  { typeCast: () => 'something else' },
+  { typeCast: () => 'something else', namedPlaceholders: true },
   { typeCast: false },
   { dateStrings: true, decimalNumbers: true },
   { supportBigNumbers: true, bigNumberStrings: true },
@@ -20,7 +21,7 @@ const FORMS: readonly DatabaseOptions[] = [
 
 onEachServer((bench) => {
   it.each(FORMS.map((form) => [Object.keys(form).join(), form] as const))(
-    'locks, store and cache work where rows have another form: %s',
+    'locks, store, cache and queue work where rows have another form: %s',
     async (_, form) => {
       const db = bench.open(form);
       await install(db);
@@ -58,6 +59,20 @@ onEachServer((bench) => {
       await cache.invalidateTag('tag');
       expect(await cache.get('key')).toBeUndefined();
       await cache.close();
+
+      const queue = new MessageQueue(db);
+      await queue.createGroup('stream', 'group');
+      await queue.produceMany('stream', [1, 2]);
+      await queue.produce('stream', 3, { key: 'k', dedupeKey: JSON.stringify(form) });
+      const bodies: unknown[] = [];
+      while (bodies.length < 3) {
+        const messages = await queue.consume('stream', 'group', { batch: 10, wait: 1000 });
+        bodies.push(...messages.map(({ body }) => body));
+        await Promise.all(messages.map((message) => message.ack()));
+      }
+      expect(bodies.sort()).toEqual([1, 2, 3]);
+      expect(await queue.info('stream', 'group')).toMatchObject({ lag: 0, pending: 0 });
+      await queue.close();
     },
   );
 });

@@ -10,7 +10,15 @@ export const root = resolve(__dirname, '../..');
 
 /** Installed beside the package, by links to our own copies: packing and using it needs no network. */
 const installed = [
-  ...['mysql2', 'named-placeholders', 'pino', 'reflect-metadata', 'lru-cache', '@types/node'],
+  ...[
+    'mysql2',
+    'named-placeholders',
+    'pino',
+    'reflect-metadata',
+    'lru-cache',
+    'prom-client',
+    '@types/node',
+  ],
   // The optional ones, for the entries that need them.
   ...['keyv', 'express-session'],
 ];

@@ -15,7 +15,9 @@ let project: PackedProject;
 beforeAll(async () => {
   project = await packedProject();
   // the same source twice: TypeScript takes .ts as CommonJS here and .mts as an ES module
-  copyFileSync(join(project.folder, 'repository.ts'), join(project.folder, 'repository.mts'));
+  for (const name of ['repository', 'operator']) {
+    copyFileSync(join(project.folder, `${name}.ts`), join(project.folder, `${name}.mts`));
+  }
   writeFileSync(join(project.folder, 'package.json'), '{ "type": "commonjs", "private": true }');
 });
 
@@ -68,6 +70,22 @@ describe('the packed package', () => {
       });`;
     const said = await runNode(['-e', program], project.folder);
     expect(said.trim()).toBe('true true function');
+  });
+
+  test('has a monitor that shares the main entry’s classes, and whose packages the main entry loads not', async () => {
+    const seen = JSON.parse(await runNode(['monitor.cjs'], project.folder)) as unknown;
+    expect(seen).toEqual({
+      page: true,
+      metrics: true,
+      sameClasses: [true, true],
+      sameCopy: true,
+      mainLoadsPrometheus: false,
+    });
+  });
+
+  test('has the same monitor by require and by import', async () => {
+    const seen = JSON.parse(await runNode(['monitor.mjs'], project.folder)) as unknown;
+    expect(seen).toEqual({ names: ['monitor', 'openTelemetry'], different: [] });
   });
 
   test('loads in a CommonJS Jest that transforms nothing', async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock';
-import type { Connection, Flavour, RowSource } from '../../src/driver/connection';
+import type { Connection, Flavour, RowSource, StatementTracer } from '../../src/driver/connection';
 import type { Result, Statement, StatementKind } from '../../src/driver/statement';
 import { deferred, type Deferred } from './deferred';
 
@@ -49,6 +49,7 @@ export class FakeConnection implements Connection {
   #turn: Promise<unknown> = Promise.resolve();
   #drained: (() => void)[] = [];
   readonly #onLost = new Set<(reason: Error) => void>();
+  #tracer: StatementTracer | undefined;
   #slow: { threshold: number; listener: (sql: string, elapsed: number) => void } | undefined;
 
   constructor(
@@ -127,6 +128,10 @@ export class FakeConnection implements Connection {
     this.#slow = { threshold, listener };
   }
 
+  trace(tracer: StatementTracer): void {
+    this.#tracer = tracer;
+  }
+
   onLost(listener: (reason: Error) => void): () => void {
     this.#onLost.add(listener);
     return () => void this.#onLost.delete(listener);
@@ -149,12 +154,15 @@ export class FakeConnection implements Connection {
   async #exchange<T>(text: string, done: (rows: unknown) => T): Promise<T> {
     if (this.gone) throw closedState();
     const begun = this.#server.clock.now();
+    const trace = this.#tracer?.begun(text, this);
     const reply = this.#say(text);
     // An answer never comes in the same breath.
     await Promise.resolve();
     if (reply.until !== undefined) await Promise.race([reply.until, this.#broken.promise]);
+    if (this.lost === undefined) reply.effect?.(this);
+    const elapsed = this.#server.clock.now() - begun;
+    this.#tracer?.ended(text, this, elapsed, this.lost ?? reply.error ?? null, trace);
     if (this.lost !== undefined) throw this.lost;
-    reply.effect?.(this);
     this.#noteTime(text, begun);
     if (reply.error !== undefined) throw reply.error;
     return done(reply.rows);

@@ -4,6 +4,7 @@ import type {
   StatementValues,
 } from '../../src/driver/statement-arguments';
 import type { Result } from '../../src/driver/statement';
+import { Observation } from '../../src/metrics/observation';
 import { resolveOptions, type DatabaseOptions } from '../../src/options';
 import type { Lease } from '../../src/pool/lease';
 import { Pool } from '../../src/pool/pool';
@@ -44,6 +45,7 @@ export async function endAll(): Promise<void> {
 export class FakeDatabase {
   readonly clock = new ManualClock();
   readonly logger = new RecordingLogger();
+  readonly observation = new Observation();
   readonly driver: FakeDriver;
   readonly pool: Pool;
   readonly host: TransactionHost;
@@ -56,10 +58,11 @@ export class FakeDatabase {
     const quiet = { validateAfter: 0, keepaliveInterval: 0, maxLifetime: 0 };
     const resolved = resolveOptions({ ...quiet, ...options });
     this.driver = new FakeDriver(this.clock, server);
-    this.pool = new Pool(this.driver, resolved, this.clock, this.logger);
-    const { clock, logger, pool } = this;
-    const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger);
-    this.host = { clock, logger, policy, ...resolved.statement };
+    const { clock, logger, observation } = this;
+    this.pool = new Pool(this.driver, resolved, clock, logger, {}, observation);
+    const { pool } = this;
+    const policy = new RetryPolicy(resolved.retry, pool.acquireTimeout, clock, logger, observation);
+    this.host = { clock, logger, policy, observation, ...resolved.statement };
     this.#router = new StatementRouter(this.pool, this.host);
     this.#target = {
       key: this.pool,

@@ -1,0 +1,74 @@
+import { deliveryStatements, EPOCH, State } from './delivery-sql';
+import type { Raw } from './delivery-table';
+import { deliveryTable, messageTable } from './queue-schema';
+import { each, type QueueAccess } from './queue-access';
+
+export interface DeliveryRow {
+  readonly id: number;
+  /** As text: what comes after it is asked by it. */
+  readonly due: string;
+  readonly attempt: number;
+  readonly kind: number | null;
+  readonly body: Buffer | null;
+  readonly consumer: Buffer;
+  readonly lane: Buffer | null;
+  readonly reason: Buffer | null;
+  /** Until it is due, in ms; below 0 since then. */
+  readonly dueIn: number;
+}
+
+/** Statements on deliveries for those who look at them, and put dead ones back. */
+export class DeliveryListing {
+  readonly #access: QueueAccess;
+  readonly #table: string;
+  readonly #sql: ReturnType<typeof deliveryStatements>;
+
+  constructor(access: QueueAccess) {
+    this.#access = access;
+    this.#table = access.name(deliveryTable);
+    this.#sql = deliveryStatements(this.#table, access.name(messageTable));
+  }
+
+  /** Of one state those after `after`, in the order in which they are due. */
+  async page(
+    groupId: number,
+    state: number,
+    after: { readonly due: string; readonly id: number } | undefined,
+    most: number,
+  ): Promise<DeliveryRow[]> {
+    const { due, id } = after ?? { due: '1970-01-01 00:00:00', id: 0 };
+    const values = [groupId, state, due, due, id, String(most)];
+    const rows = await this.#access.rows<Raw<DeliveryRow, 'id' | 'dueIn'>>(this.#sql.page, values);
+    return rows.map((row) => ({
+      ...row,
+      id: Number(row.id),
+      dueIn: Number(row.dueIn) / 1000,
+    }));
+  }
+
+  /** Makes dead ones ready that have no key, with all attempts before them. Resolves to how many. */
+  async revive(groupId: number, ids: readonly number[]): Promise<number> {
+    const sql =
+      `UPDATE ${each('groupId', 'messageId')} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
+      'ON d.group_id = x.groupId AND d.message_id = x.messageId ' +
+      `SET d.state = ${State.ready}, d.due = ${EPOCH}, d.attempt = 0, d.reason = NULL ` +
+      `WHERE d.state = ${State.dead} AND d.lane IS NULL`;
+    const list = JSON.stringify(ids.map((id) => [groupId, id]));
+    return (await this.#access.change(sql, [list])).affectedRows;
+  }
+
+  /** How many there are by state. */
+  async counts(groupId: number): Promise<ReadonlyMap<number, number>> {
+    const rows = await this.#access.rows<{ state: number; count: number | string }>(
+      this.#sql.counts,
+      [groupId],
+    );
+    return new Map(rows.map(({ state, count }) => [state, Number(count)]));
+  }
+
+  /** How old the oldest is of those that are not dead, in ms. */
+  async oldest(groupId: number): Promise<number | undefined> {
+    const [row] = await this.#access.rows<{ age: number | string }>(this.#sql.oldest, [groupId]);
+    return row === undefined ? undefined : Number(row.age) / 1000;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Where a delivery is. The numbers stand in the table. `fence` is one row per group that is none: it
+ * keeps the end of what is ready, where idle consumers look and producers write, apart from what is
+ * claimed, where claims write.
+ */
+export const State = { ready: 0, fence: 1, claimed: 2, delayed: 3, dead: 4 } as const;
+
+export const NOW = 'UTC_TIMESTAMP(6)';
+/** So many microseconds from now. */
+export const LATER = `${NOW} + INTERVAL ? MICROSECOND`;
+/** The due time of what is ready: so the order is that of production. */
+export const EPOCH = "TIMESTAMP'1970-01-01 00:00:00'";
+
+const MICROSECOND_NOW = `TIMESTAMPDIFF(MICROSECOND, ${EPOCH}, ${NOW})`;
+
+/** Some rows of one state, those that are due first, past rows that others have locked. */
+function some(table: string, condition: string): string {
+  return (
+    `SELECT group_id, message_id FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
+    `AND ${condition} ORDER BY due, message_id LIMIT ? FOR UPDATE SKIP LOCKED`
+  );
+}
+
+/**
+ * Changes some rows. The rows are found first and then looked up one by one: written as a plain join
+ * the planner may begin with the table, and then waits for a producer who has not committed yet.
+ */
+function changeSome(table: string, rows: string, assignment: string): string {
+  return (
+    `UPDATE (${rows}) AS x STRAIGHT_JOIN ${table} AS d FORCE INDEX (PRIMARY) ` +
+    `ON d.group_id = x.group_id AND d.message_id = x.message_id SET ${assignment}`
+  );
+}
+
+/** Every statement on deliveries whose text is always the same. */
+export function deliveryStatements(table: string, messages: string) {
+  // What the server takes for now comes back as insertId: by it the rows are found again.
+  const take =
+    'd.claim = ?, d.consumer = ?, d.attempt = d.attempt + 1, ' +
+    `d.state = ${State.claimed} + 0 * LAST_INSERT_ID(${MICROSECOND_NOW}), ` +
+    `d.due = ${NOW} + INTERVAL ? MICROSECOND`;
+  // MariaDB finds even one row by the other index, where the table is small, and locks its end.
+  const update = `UPDATE ${table} FORCE INDEX (PRIMARY) SET`;
+  const mine = 'group_id = ? AND message_id = ? AND claim = ?';
+  const holds = `state = ${State.claimed} AND due > ${NOW}`;
+  const body =
+    'SELECT d.message_id AS id, d.attempt, d.lane, m.kind, m.body, ' +
+    `TIMESTAMPDIFF(MICROSECOND, m.produced_at, ${NOW}) AS age ` +
+    `FROM ${table} AS d FORCE INDEX (queue) LEFT JOIN ${messages} AS m ON m.id = d.message_id ` +
+    `WHERE d.group_id = ? AND d.state = ${State.claimed}`;
+  const next = (state: number): string =>
+    `(SELECT TIMESTAMPDIFF(MICROSECOND, ${NOW}, due) FROM ${table} FORCE INDEX (queue) ` +
+    `WHERE group_id = ? AND state = ${state} ORDER BY due LIMIT 1)`;
+  const ready = `d.state = ${State.ready}, d.due = ${EPOCH}, d.claim = 0`;
+  return {
+    addFence:
+      `INSERT INTO ${table} (group_id, message_id, state, due) ` +
+      `VALUES (?, 0, ${State.fence}, ${EPOCH})`,
+    backfill:
+      `INSERT INTO ${table} (group_id, message_id, state, due) SELECT ?, m.id, ` +
+      `IF(m.not_before > ${NOW}, ${State.delayed}, ${State.ready}), ` +
+      `IF(m.not_before > ${NOW}, m.not_before, ${EPOCH}) ` +
+      `FROM ${messages} AS m WHERE m.stream_id = ? AND m.lane IS NULL`,
+    removeGroup: `DELETE d FROM ${table} AS d FORCE INDEX (PRIMARY) WHERE d.group_id = ?`,
+    claim: changeSome(table, some(table, `state = ${State.ready}`), take),
+    takeOver: changeSome(table, some(table, `state = ${State.claimed} AND consumer = ?`), take),
+    claimed: `${body} AND d.due = ${EPOCH} + INTERVAL ? MICROSECOND AND d.claim = ? ORDER BY d.message_id`,
+    claimedBy: `${body} AND d.claim = ? ORDER BY d.due, d.message_id`,
+    acknowledge: `DELETE d FROM ${table} AS d FORCE INDEX (PRIMARY) WHERE ${mine} AND ${holds}`,
+    giveBack:
+      `${update} state = ?, due = IF(?, ${NOW} + INTERVAL ? MICROSECOND, ${EPOCH}), ` +
+      `claim = 0, reason = COALESCE(?, reason) WHERE ${mine} AND ${holds}`,
+    bury:
+      `${update} state = ${State.dead}, due = ${NOW}, claim = 0, ` +
+      `reason = COALESCE(?, reason) WHERE ${mine} AND ${holds}`,
+    requeue:
+      `${update} state = ${State.ready}, due = ${EPOCH}, claim = 0 ` +
+      `WHERE group_id = ? AND message_id = ? AND state IN (${State.claimed}, ${State.delayed})`,
+    due:
+      `SELECT (SELECT 1 FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
+      `AND state = ${State.ready} ORDER BY due, message_id LIMIT 1) AS isReady, ` +
+      `${next(State.delayed)} AS delayedFor, ${next(State.claimed)} AS expiresIn`,
+    promote: changeSome(table, some(table, `state = ${State.delayed} AND due <= ${NOW}`), ready),
+    reclaim: changeSome(
+      table,
+      some(table, `state = ${State.claimed} AND due <= ${NOW} AND attempt < ?`),
+      ready,
+    ),
+    exhausted:
+      `SELECT message_id AS id, claim, lane FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
+      `AND state = ${State.claimed} AND due <= ${NOW} AND attempt >= ? ` +
+      'ORDER BY due, message_id LIMIT ? FOR UPDATE SKIP LOCKED',
+    page:
+      'SELECT d.message_id AS id, d.attempt, d.consumer, d.lane, d.reason, CAST(d.due AS CHAR) AS due, ' +
+      `TIMESTAMPDIFF(MICROSECOND, ${NOW}, d.due) AS dueIn, m.kind, m.body FROM ${table} AS d ` +
+      `FORCE INDEX (queue) LEFT JOIN ${messages} AS m ON m.id = d.message_id ` +
+      'WHERE d.group_id = ? AND d.state = ? AND d.due >= ? AND (d.due > ? OR d.message_id > ?) ' +
+      'ORDER BY d.due, d.message_id LIMIT ?',
+    counts:
+      `SELECT state, COUNT(*) AS count FROM ${table} FORCE INDEX (queue) ` +
+      'WHERE group_id = ? GROUP BY state',
+    oldest:
+      `SELECT TIMESTAMPDIFF(MICROSECOND, m.produced_at, ${NOW}) AS age FROM ${messages} AS m ` +
+      `WHERE m.id = (SELECT MIN(message_id) FROM ${table} FORCE INDEX (PRIMARY) ` +
+      `WHERE group_id = ? AND message_id > 0 AND state <> ${State.dead})`,
+  };
+}

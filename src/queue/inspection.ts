@@ -1,0 +1,123 @@
+import { State } from './delivery-sql';
+import type { DeliveryRow } from './delivery-listing';
+import type { QueueParts } from './queue-parts';
+import { nameBytes } from './stream-directory';
+
+/** Rows read at a time. */
+const PAGE = 200;
+
+/** A message that somebody has claimed. */
+export interface PendingMessage {
+  readonly id: number;
+  readonly key: string | undefined;
+  /** As it was named when it claimed. */
+  readonly consumer: string;
+  readonly attempt: number;
+  /** How long it is kept from others yet, in ms; below 0 since it may be claimed again. */
+  readonly expiresIn: number;
+}
+
+/** A message that was delivered as often as it may be. */
+export interface DeadLetter {
+  readonly id: number;
+  readonly key: string | undefined;
+  /** `undefined` where it cannot be read. */
+  readonly body: unknown;
+  readonly attempts: number;
+  /** Since it was given up, in ms. */
+  readonly age: number;
+  /** What its last failure said, or why it could not be read. */
+  readonly reason: string | undefined;
+}
+
+async function* rowsOf(
+  { access, listing, directory }: QueueParts,
+  stream: string,
+  group: string,
+  state: number,
+): AsyncGenerator<DeliveryRow, void, undefined> {
+  const { groupId } = await directory.group(stream, group);
+  // What is extended meanwhile comes again further on.
+  const seen = new Set<number>();
+  let after: { readonly due: string; readonly id: number } | undefined;
+  for (;;) {
+    const from = after;
+    const rows = await access.alone(() => listing.page(groupId, state, from, PAGE));
+    for (const row of rows) {
+      if (!seen.has(row.id)) yield row;
+      seen.add(row.id);
+    }
+    after = rows.at(-1);
+    if (rows.length < PAGE) return;
+  }
+}
+
+export async function* listPending(
+  parts: QueueParts,
+  stream: string,
+  group: string,
+  consumer: string | undefined,
+): AsyncGenerator<PendingMessage, void, undefined> {
+  for await (const row of rowsOf(parts, stream, group, State.claimed)) {
+    const name = row.consumer.toString();
+    if (consumer !== undefined && name !== consumer) continue;
+    const { id, attempt, dueIn } = row;
+    yield { id, attempt, consumer: name, key: row.lane?.toString(), expiresIn: dueIn };
+  }
+}
+
+export async function* listDeadLetters(
+  parts: QueueParts,
+  stream: string,
+  group: string,
+): AsyncGenerator<DeadLetter, void, undefined> {
+  for await (const row of rowsOf(parts, stream, group, State.dead)) {
+    const { id, attempt, dueIn, kind, body } = row;
+    let read: unknown;
+    try {
+      read = kind === null || body === null ? undefined : parts.codec.decode(kind, body);
+    } catch {
+      // Why is the reason it is here.
+    }
+    yield {
+      id,
+      body: read,
+      attempts: attempt,
+      age: -dueIn,
+      key: row.lane?.toString(),
+      reason: row.reason?.toString(),
+    };
+  }
+}
+
+/** Makes dead letters ready. Those with a key take their place in its order again. */
+export async function redrive(
+  { access, listing, lanes, directory, bell }: QueueParts,
+  stream: string,
+  group: string,
+  ids: readonly number[] | undefined,
+): Promise<number> {
+  nameBytes('stream', stream);
+  const { groupId, streamId } = await directory.group(stream, group);
+  let count = 0;
+  const some = async (wanted: readonly number[]): Promise<void> => {
+    if (wanted.length === 0) return;
+    count += await listing.revive(groupId, wanted);
+    count += await lanes.readmit(groupId, wanted);
+  };
+  await access.atomic(async () => {
+    count = 0;
+    if (ids !== undefined) {
+      const sorted = [...new Set(ids)].sort((a, b) => a - b);
+      for (let at = 0; at < sorted.length; at += PAGE) await some(sorted.slice(at, at + PAGE));
+      return;
+    }
+    for (;;) {
+      const rows = await listing.page(groupId, State.dead, undefined, PAGE);
+      await some(rows.map(({ id }) => id).sort((a, b) => a - b));
+      if (rows.length < PAGE) return;
+    }
+  });
+  await access.db.afterCommit(() => bell.ring(streamId));
+  return count;
+}

@@ -1,0 +1,146 @@
+import {
+  CommitInDoubtError,
+  type MessageQueue,
+  type RetryingPooledDatabase,
+} from '../../src/index';
+import { deliveryStatements } from '../../src/queue/delivery-sql';
+import { startProxy, type FaultProxy } from '../support/fault-proxy';
+import { QueueBench, bodies, drain } from '../support/queue-bench';
+import { onEachServer } from '../support/servers';
+import { failure, until } from '../support/until';
+
+onEachServer((bench) => {
+  const queues = new QueueBench(bench);
+  let proxy: FaultProxy;
+  let db: RetryingPooledDatabase;
+  /** Behind the proxy. */
+  let queue: MessageQueue;
+
+  beforeEach(async () => {
+    proxy = await startProxy(bench.server);
+    db = bench.open({ host: proxy.host, port: proxy.port, connectionLimit: 2 });
+    queue = queues.open(db, { retention: 3_600_000 });
+    await queue.createGroup('jobs', 'g');
+    // What is looked up once is known, and what is prepared is.
+    await queue.produceMany('jobs', [0, 0]);
+    await drain(queue, 'jobs', 'g');
+  });
+
+  afterEach(() => proxy.close());
+
+  it('the answer to a claim that was lost: the messages come all the same, at once', async () => {
+    await queue.produceMany('jobs', [1, 2, 3]);
+    const trap = proxy.swallow('execute', 'cut');
+    const some = await queue.consume('jobs', 'g', { batch: 10 });
+    await trap.sprung;
+    expect(bodies(some)).toEqual([1, 2, 3]);
+    expect(some.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+    await Promise.all(some.map((message) => message.ack()));
+  });
+
+  it('a claim that never arrived claims nothing', async () => {
+    await queue.produceMany('jobs', [1]);
+    const trap = proxy.lose('execute', 'cut');
+    const [first] = await queue.consume('jobs', 'g').catch(() => []);
+    await trap.sprung;
+    const [second] = await queue.consume('jobs', 'g');
+    expect((first ?? second)!.attempt).toBe(1);
+  });
+
+  it('the answer to an acknowledgement that was lost: it counts, and is not taken for a loss', async () => {
+    await queue.produceMany('jobs', [1, 2, 3]);
+    const [one, ...others] = await queue.consume('jobs', 'g', { batch: 10 });
+    const alone = proxy.swallow('execute', 'cut');
+    await one!.ack();
+    await alone.sprung;
+    const together = proxy.swallow(/^COMMIT/, 'cut');
+    await Promise.all(others.map((message) => message.ack()));
+    await together.sprung;
+    expect(await queue.info('jobs', 'g')).toMatchObject({ lag: 0, pending: 0 });
+  });
+
+  it('the answer to an acknowledgement that was lost, of messages with keys: the next ones have their turn', async () => {
+    await queue.produceMany('jobs', [1, 2], { key: 'a' });
+    await queue.produceMany('jobs', [3, 4], { key: 'b' });
+    const some = await queue.consume('jobs', 'g', { batch: 10, wait: 1000 });
+    const trap = proxy.swallow(/^COMMIT/, 'cut');
+    await Promise.all(some.map((message) => message.ack()));
+    await trap.sprung;
+    expect(bodies(await drain(queue, 'jobs', 'g', 300))).toEqual([2, 4]);
+  });
+
+  it('the answer to produce() that was lost is an error that says so; repeated with its dedupeKey it is once', async () => {
+    const trap = proxy.swallow(/^COMMIT/, 'cut');
+    const error = await failure(queue.produce('jobs', 'once', { dedupeKey: 'k' }));
+    await trap.sprung;
+    expect(error).toBeInstanceOf(CommitInDoubtError);
+    await queue.produce('jobs', 'once', { dedupeKey: 'k' });
+    expect(bodies(await drain(queue, 'jobs', 'g'))).toEqual(['once']);
+  });
+
+  it('the claim sorts nothing, and finds its rows by index, with few rows and with many', async () => {
+    const own = queues.other();
+    const tables = ['deliveries', 'messages'].map((name) => queues.table(`queue_${name}`));
+    const { claim, promote, reclaim, claimed } = deliveryStatements(tables[0]!, tables[1]!);
+    const bound: [string, unknown[]][] = [
+      [claim, [1, 10, 5, '', 1]],
+      [promote, [1, 10]],
+      [reclaim, [1, 5, 10]],
+      [claimed, [1, 5, 5]],
+    ];
+    for (const count of [0, 5, 5000]) {
+      await own.produceMany(
+        'jobs',
+        Array.from({ length: count }, (_, at) => at),
+      );
+      for (const [sql, values] of bound) {
+        const format = bench.server.flavour === 'mysql' ? 'FORMAT=TRADITIONAL ' : '';
+        const plan = await bench.sql(`EXPLAIN ${format}${sql}`, values);
+        const text = JSON.stringify(plan);
+        expect(text).not.toMatch(/filesort|temporary/i);
+        // But for the rows that were found, and are gone through.
+        const read = plan.filter(
+          ({ table }) => typeof table === 'string' && !table.startsWith('<'),
+        );
+        for (const { key } of read) expect(key).toMatch(/^(queue|PRIMARY)$/);
+      }
+    }
+  });
+
+  it('16 workers, acknowledging and failing, over four pools: no deadlock comes to the surface', async () => {
+    const count = 600;
+    const pools = Array.from({ length: 4 }, () => bench.open());
+    const each = pools.map((pool) => queues.open(pool));
+    let acknowledged = 0;
+    const failed: unknown[] = [];
+    const workers = Array.from({ length: 16 }, (_, at) =>
+      each[at % 4]!.worker(
+        'jobs',
+        'g',
+        ({ body, attempt }) => {
+          if (Number(body) % 10 === 0 && attempt === 1) throw new Error('again');
+          acknowledged++;
+        },
+        { concurrency: 3 },
+      ),
+    );
+    await Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        each[n % 4]!.produce(
+          'jobs',
+          n,
+          n % 3 === 0 ? { key: `k${n % 7}` } : { delay: n % 20 },
+        ).catch((error: unknown) => failed.push(error)),
+      ),
+    );
+    await until('all are acknowledged', () => acknowledged >= count, 20_000);
+    await Promise.all(workers.map((worker) => worker.stop()));
+    expect(failed).toEqual([]);
+    expect(acknowledged).toBe(count);
+    const repeats = pools.reduce((sum, pool) => sum + pool.stats().retries, 0);
+    process.stdout.write(
+      `${bench.server.name}: ${count} messages, ${repeats} statements repeated\n`,
+    );
+    expect(await queue.info('jobs', 'g')).toMatchObject({ lag: 0, pending: 0, dead: 0 });
+  }, 30_000);
+});

@@ -1,0 +1,217 @@
+import {
+  ClaimLostError,
+  type Message,
+  type MessageQueue,
+  type RetryingPooledDatabase,
+} from '../../src/index';
+import { startProxy } from '../support/fault-proxy';
+import { QueueBench, collect } from '../support/queue-bench';
+import { notesIn, onEachServer } from '../support/servers';
+import { deferred, failure, until } from '../support/until';
+
+onEachServer((bench) => {
+  const queues = new QueueBench(bench);
+  let db: RetryingPooledDatabase;
+  let queue: MessageQueue;
+
+  beforeEach(async () => {
+    db = bench.open();
+    queue = queues.open(db);
+    await queue.createGroup('jobs', 'g', { maxAttempts: 3 });
+  });
+
+  it('a handler that resolves acknowledges, one that throws gives back, and after the last attempt the message is dead', async () => {
+    const attempts: number[] = [];
+    const worker = queue.worker('jobs', 'g', (message) => {
+      if (message.body !== 'bad') return;
+      attempts.push(message.attempt);
+      throw new TypeError('no good');
+    });
+    await queue.produceMany('jobs', ['a', 'bad', 'b']);
+    await until('all are settled', async () => {
+      const { lag, pending } = await queue.info('jobs', 'g');
+      return lag + pending === 0;
+    });
+    expect(attempts).toEqual([1, 2, 3]);
+    await until('it knows', () => worker.stats().acknowledged === 2);
+    expect(worker.stats()).toMatchObject({ acknowledged: 2, failed: 3, running: 0 });
+    const dead = await collect(queue.deadLetters('jobs', 'g'));
+    expect(dead).toMatchObject([{ body: 'bad', attempts: 3, reason: 'TypeError: no good' }]);
+  });
+
+  it('as many handlers run at once as it says, never more, and no more is claimed than may be held', async () => {
+    const goOn = deferred();
+    let most = 0;
+    let running = 0;
+    const worker = queue.worker(
+      'jobs',
+      'g',
+      async () => {
+        most = Math.max(most, ++running);
+        await goOn.promise;
+        running--;
+      },
+      { concurrency: 3, prefetch: 5 },
+    );
+    await queue.produceMany(
+      'jobs',
+      Array.from({ length: 20 }, (_, at) => at),
+    );
+    await until('it is full', () => worker.stats().held === 5);
+    expect(worker.stats().running).toBe(3);
+    expect(await queue.info('jobs', 'g')).toMatchObject({ pending: 5, lag: 15 });
+    goOn.resolve();
+    await until('all are done', () => worker.stats().acknowledged === 20);
+    expect(most).toBe(3);
+  });
+
+  it('the handler runs in nobody’s scope or transaction, and may acknowledge in one of its own', async () => {
+    const seen: unknown[] = [];
+    const done = deferred();
+    await db.atomic(async () => {
+      await db.execute('INSERT INTO notes (id) VALUES (1)');
+      queue.worker('jobs', 'g', async (message) => {
+        seen.push(db.inTransaction);
+        await db.atomic(async () => {
+          await db.execute('INSERT INTO notes (id) VALUES (2)');
+          await message.ack();
+        });
+        done.resolve();
+      });
+      await queues.other().produce('jobs', 'a');
+      await done.promise;
+      expect(seen).toEqual([false]);
+    });
+    expect(await notesIn(bench)).toEqual([1, 2]);
+    expect(await queue.info('jobs', 'g')).toMatchObject({ lag: 0, pending: 0 });
+  });
+
+  it('a message whose handler takes longer than its visibility timeout stays its own', async () => {
+    let runs = 0;
+    const options = { visibilityTimeout: 250 };
+    const handler = async (message: Message): Promise<void> => {
+      runs++;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect(message.signal.aborted).toBe(false);
+    };
+    const worker = queue.worker('jobs', 'g', handler, options);
+    const other = queues.other().worker('jobs', 'g', handler, options);
+    await queue.produce('jobs', 'slow');
+    await until('it is done', () => worker.stats().acknowledged + other.stats().acknowledged === 1);
+    expect(runs).toBe(1);
+  });
+
+  it('the handler’s signal fires when the claim was taken away, and its acknowledgement rolls its transaction back', async () => {
+    const lost = deferred<unknown>();
+    const begun = deferred<Message>();
+    const worker = queue.worker(
+      'jobs',
+      'g',
+      async (message) => {
+        if (message.attempt > 1) return;
+        begun.resolve(message);
+        await until('it is told', () => message.signal.aborted);
+        lost.resolve(message.signal.reason);
+        await db.atomic(async () => {
+          await db.execute('INSERT INTO notes (id) VALUES (1)');
+          await message.ack();
+        });
+      },
+      { visibilityTimeout: 300, concurrency: 2 },
+    );
+    await queue.produce('jobs', 'a');
+    const { id } = await begun.promise;
+    expect(await queue.requeue('jobs', 'g', id)).toBe(true);
+    expect(await queue.requeue('jobs', 'g', 12345)).toBe(false);
+    expect(await lost.promise).toBeInstanceOf(ClaimLostError);
+    await until('the other attempt is acknowledged', () => worker.stats().acknowledged === 1);
+    await until('this one is counted', () => worker.stats().lost === 1);
+    expect(await notesIn(bench)).toEqual([]);
+  });
+
+  it('on a dead network the signal fires before the server lets anybody else in', async () => {
+    const proxy = await startProxy(bench.server);
+    const cut = bench.open({ host: proxy.host, port: proxy.port, timeout: 1000 });
+    const mine = queues.open(cut);
+    const begun = deferred<Message>();
+    const over = deferred();
+    mine.worker(
+      'jobs',
+      'g',
+      async (message) => {
+        begun.resolve(message);
+        await over.promise;
+      },
+      { visibilityTimeout: 400 },
+    );
+    await queue.produce('jobs', 'a');
+    const message = await begun.promise;
+    proxy.blackHole();
+    const [theirs] = await queue.consume('jobs', 'g', { wait: 5000 });
+    expect(message.signal.aborted).toBe(true);
+    expect(theirs!.attempt).toBe(2);
+    await theirs!.ack();
+    over.resolve();
+    const stopping = mine.close();
+    await cut.end({ deadline: 0 });
+    await stopping;
+    await proxy.close();
+  });
+
+  it('stop() takes no more, gives back what nobody has begun with, and waits for the others', async () => {
+    const goOn = deferred();
+    const worker = queue.worker('jobs', 'g', () => goOn.promise, { concurrency: 1, prefetch: 10 });
+    await queue.produceMany('jobs', [1, 2, 3, 4]);
+    await until('it has them', () => worker.stats().held === 4);
+    const stopping = worker.stop();
+    expect(worker.stop()).toBe(stopping);
+    const others = await queue.consume('jobs', 'g', { batch: 10, wait: 2000 });
+    // What was given back was no attempt.
+    expect(others.map(({ body, attempt }) => [body, attempt])).toEqual([
+      [2, 1],
+      [3, 1],
+      [4, 1],
+    ]);
+    goOn.resolve();
+    await stopping;
+    expect(worker.stats()).toMatchObject({ acknowledged: 1, held: 0, running: 0 });
+  });
+
+  it('stop() with a deadline aborts the handlers that are late, and comes to its end', async () => {
+    const begun = deferred<Message>();
+    const worker = queue.worker('jobs', 'g', async (message) => {
+      expect(message.signal.aborted).toBe(false);
+      begun.resolve(message);
+      await new Promise(() => {});
+    });
+    await queue.produce('jobs', 'a');
+    const message = await begun.promise;
+    await worker.stop({ deadline: 50 });
+    expect(message.signal.aborted).toBe(true);
+    expect((await failure(worker.stop({ deadline: -1 }))).message).toContain('deadline');
+  });
+
+  it('payloads that cannot be read block nobody: the others go on, they come to the dead letters with a reason', async () => {
+    const ids = await queue.produceMany('jobs', ['a', 'newer', { json: 1 }, 'b']);
+    const table = queues.table('queue_messages');
+    // As a later version would write them, and as a broken one would.
+    await bench.sql(`UPDATE ${table} SET kind = 77 WHERE id = ?`, [ids[1]]);
+    await bench.sql(`UPDATE ${table} SET body = '{' WHERE id = ?`, [ids[2]]);
+    const got: unknown[] = [];
+    queue.worker('jobs', 'g', ({ body }) => got.push(body), { concurrency: 4 });
+    await until('they are dead', async () => (await queue.info('jobs', 'g')).dead === 2);
+    expect(got).toEqual(['a', 'b']);
+    for (const { reason, body } of await collect(queue.deadLetters('jobs', 'g'))) {
+      expect(reason).toMatch(/^It could not be read: /);
+      expect(body).toBeUndefined();
+    }
+  });
+
+  it('a group that does not exist yet is waited for', async () => {
+    const got: unknown[] = [];
+    queue.worker('later', 'g', ({ body }) => got.push(body));
+    await queue.produce('later', 'kept');
+    await queue.createGroup('later', 'g', { from: 'start' });
+    await until('it has it', () => got.length === 1);
+  });
+});
