@@ -44,7 +44,13 @@ export type { CacheStats } from './cache/cache-stats';
 export { cached, type CachedOptions } from './cache/cached';
 export { MessageQueue, type ScheduleOptions, type Streams } from './queue/message-queue';
 export type { Message, NackOptions } from './queue/message';
-export type { DeadLetter, PendingMessage } from './queue/inspection';
+export type {
+  DeadLetter,
+  PeekedMessage,
+  PeekOptions,
+  PendingMessage,
+  StreamGroups,
+} from './queue/inspection';
 export type { QueueInfo } from './queue/queue-info';
 export type {
   ConsumeOptions,

@@ -1,4 +1,5 @@
 import type { RetryingPooledDatabase } from '../database';
+import { partsOf } from '../pooled-database';
 import { TableAccess } from '../schema/table-access';
 import { Namespace } from './cache-key';
 import { cacheTable, statementsOn } from './cache-table';
@@ -20,7 +21,7 @@ export interface CacheTotals {
 interface Row {
   readonly namespace: Buffer;
   readonly epoch: number | string;
-  readonly entries: number;
+  readonly entries: number | string;
   /** Sums are decimals, which come as text. */
   readonly fresh: number | string;
   readonly gone: number | string;
@@ -35,7 +36,8 @@ export async function cacheTotals(
   const access = new TableAccess(db, [cacheTable, cacheTagTable], prefix, false);
   const tags = new CacheTagTable(access);
   const { totals } = statementsOn(access.name(cacheTable), tags.table);
-  const [rows] = await access.run(() => db.query<Row[]>(totals, [], { idempotent: true }));
+  const { statements } = partsOf(db);
+  const [rows] = await access.run(() => statements.here<Row[]>(totals, [], { idempotent: true }));
   const names = [...new Set(rows.map(({ namespace }) => namespace.toString()))];
   const epochs = names.map((name) => new Namespace(name).epochId);
   const versions = names.length === 0 ? new Map<string, number>() : await tags.versions(epochs);
@@ -44,9 +46,11 @@ export async function cacheTotals(
     const sum = { fresh: 0, stale: 0, spent: 0, bytes: 0 };
     for (const row of rows.filter((one) => one.namespace.toString() === namespace)) {
       const [fresh, gone] =
-        Number(row.epoch) === epoch ? [Number(row.fresh), Number(row.gone)] : [0, row.entries];
+        Number(row.epoch) === epoch
+          ? [Number(row.fresh), Number(row.gone)]
+          : [0, Number(row.entries)];
       sum.fresh += fresh;
-      sum.stale += row.entries - fresh - gone;
+      sum.stale += Number(row.entries) - fresh - gone;
       sum.spent += gone;
       sum.bytes += Number(row.bytes);
     }

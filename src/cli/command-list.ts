@@ -4,6 +4,7 @@ import { doctor } from './commands/doctor';
 import { install } from './commands/install';
 import { killIdle } from './commands/kill-idle';
 import { locksLs, locksRelease } from './commands/locks';
+import { queueLs, queuePeek, queueRedrive, queueTrim } from './commands/queue';
 import { status } from './commands/status';
 
 /** Every command, in the order of the help. */
@@ -13,6 +14,10 @@ export const COMMANDS: readonly Command[] = [
   status,
   locksLs,
   locksRelease,
+  queueLs,
+  queuePeek,
+  queueRedrive,
+  queueTrim,
   cacheStats,
   cacheSweep,
   cacheClear,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RetryingPooledDatabase } from '../database';
 import type { PooledConnection } from '../transaction/pooled-connection';
 
@@ -11,7 +12,7 @@ export interface Session {
   readonly isIdle: boolean;
   /** Since it does what it does, in ms. */
   readonly since: number;
-  /** How long its transaction has been open, in ms; `undefined` where none is, or nobody may know. */
+  /** How long its transaction has been open, in ms; `undefined` where none is, or it was not looked for. */
   readonly transaction: number | undefined;
 }
 
@@ -28,6 +29,17 @@ interface Listed {
 const DENIED = 1227;
 /** ER_NO_SUCH_THREAD: it has gone by itself. */
 const GONE = 1094;
+/** ER_KILL_DENIED_ERROR. */
+const KILL_DENIED = 1095;
+
+/** What became of a session that was to be ended; `active`: it had begun to work again. */
+export type EndOutcome = 'ended' | 'active' | 'gone' | 'refused';
+
+/**
+ * InnoDB gives the transactions it gave last, as long as somebody asks again within 100 ms: on both
+ * flavours, whoever asks.
+ */
+const STALE_FOR = 120;
 
 /** The sessions of a server, seen from one of them, which it does not show. */
 export class Sessions {
@@ -41,9 +53,12 @@ export class Sessions {
     return new Sessions(await db.getConnection());
   }
 
-  /** Those that the account may see: its own, or all with the privilege PROCESS. */
-  async list(): Promise<Session[]> {
-    const transactions = await this.transactions();
+  /**
+   * Those that the account may see: its own, or all with the privilege PROCESS.
+   *
+   * @param transactions as they were found, where they matter.
+   */
+  async list(transactions?: ReadonlyMap<number, number>): Promise<Session[]> {
     // Not information_schema: on MySQL that fails as a whole where one session runs what is no text.
     const [rows] = await this.#connection.query<Listed[]>('SHOW PROCESSLIST');
     const [own] = await this.#connection.query<{ id: number }[]>('SELECT CONNECTION_ID() AS id');
@@ -62,6 +77,7 @@ export class Sessions {
 
   /** Since when transactions are open, in ms by session; `undefined` where the account may not know. */
   async transactions(): Promise<ReadonlyMap<number, number> | undefined> {
+    await delay(STALE_FOR);
     const sql =
       'SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(MICROSECOND, trx_started, ' +
       // It is in the time zone of the machine, whatever the session's is.
@@ -82,14 +98,23 @@ export class Sessions {
     return { user: rows[0]?.user ?? '', database: rows[0]?.db ?? undefined };
   }
 
-  /** Ends a session. False where it had gone by itself. */
-  async kill(id: number): Promise<boolean> {
+  /**
+   * Ends a session if it is still meant: it is looked at again just before. Numbers of sessions are
+   * never used twice, so that what bears the same one is the same.
+   */
+  async end(one: Session, isMeant: (now: Session) => boolean): Promise<EndOutcome> {
+    const transactions = one.transaction === undefined ? undefined : await this.transactions();
+    const now = (await this.list(transactions)).find(({ id }) => id === one.id);
+    if (now === undefined) return 'gone';
+    if (!isMeant(now)) return 'active';
     try {
-      await this.#connection.query(`KILL CONNECTION ${Math.trunc(id)}`);
-      return true;
+      await this.#connection.query(`KILL CONNECTION ${Math.trunc(one.id)}`);
+      return 'ended';
     } catch (error) {
-      if ((error as { errno?: number }).errno !== GONE) throw error;
-      return false;
+      const { errno } = error as { errno?: number };
+      if (errno === GONE) return 'gone';
+      if (errno === KILL_DENIED) return 'refused';
+      throw error;
     }
   }
 

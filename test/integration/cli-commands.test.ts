@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { DistributedLocks, RetryingPooledDatabase, install, installSql } from '../../src/index';
+import { Sessions } from '../../src/cli/sessions';
 import { Cli, call, urlOf } from '../support/cli';
 import { Workbench, onEachServer, session, testServers } from '../support/servers';
+import { running } from '../support/running';
 import { until } from '../support/until';
 
 const cli = new Cli();
@@ -96,7 +98,7 @@ onEachServer((bench) => {
     const other = new RetryingPooledDatabase({ ...bench.address, database: 'information_schema' });
     const elsewhere = await session(other);
     const busy = bench.open();
-    const slow = busy.query('SELECT SLEEP(2)');
+    const slow = busy.query('SELECT SLEEP(0.7)');
 
     const dry = await call(['kill-idle', '--older-than', '0s', '--dry-run', '--json'], { url });
     expect(dry.json.sessions.map((one: { id: number }) => one.id)).toContain(id);
@@ -114,6 +116,24 @@ onEachServer((bench) => {
     // The pool finds out by itself.
     expect(await session(idle)).not.toBe(id);
     await other.end();
+  });
+
+  it('a session that begins to work between the look and the end is left alone', async () => {
+    const db = bench.open({ connectionLimit: 1 });
+    const id = await session(db);
+    await using sessions = await Sessions.of(bench.open());
+    const idle = (await sessions.list()).find((one) => one.id === id);
+    expect(idle).toMatchObject({ isIdle: true, database: bench.schema });
+    const working = db.query('SELECT SLEEP(0.5)');
+    await until('it works', async () => (await running(bench, 'SLEEP(0.5)')) === 1);
+    expect(await sessions.end(idle!, ({ isIdle }) => isIdle)).toBe('active');
+    await working;
+    expect(await session(db)).toBe(id);
+    // The list may be a moment behind the answer.
+    const isMeant = ({ isIdle }: { isIdle: boolean }): boolean => isIdle;
+    await until('it is ended', async () => (await sessions.end(idle!, isMeant)) === 'ended');
+    await until('it is gone', async () => !(await bench.sessions()).includes(id));
+    expect(await sessions.end(idle!, () => true)).toBe('gone');
   });
 
   it('kill-idle --in-transaction ends what keeps rows locked', async () => {

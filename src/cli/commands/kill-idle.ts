@@ -1,7 +1,7 @@
 import type { Command, Report } from '../command';
 import { Exit, UsageError } from '../exit';
 import { table } from '../layout';
-import { Sessions, type Session } from '../sessions';
+import { Sessions, type EndOutcome, type Session } from '../sessions';
 import { counted, duration, printable } from '../units';
 
 export const killIdle: Command = {
@@ -50,41 +50,22 @@ export const killIdle: Command = {
       one.user === user &&
       (given.has('all-databases') || one.database === database) &&
       (!given.has('in-transaction') || one.transaction !== undefined);
-    if (given.has('in-transaction') && (await sessions.transactions()) === undefined) {
+    const transactions = await sessions.transactions();
+    if (given.has('in-transaction') && transactions === undefined) {
       const hint = 'GRANT PROCESS ON *.* to it, or use another account';
       throw new UsageError('--in-transaction: this account may not see open transactions', hint);
     }
     const ended: Ended[] = [];
-    for (const one of (await sessions.list()).filter(isMeant)) {
-      ended.push({ ...one, outcome: isDry ? 'found' : await end(sessions, one, isMeant) });
+    for (const one of (await sessions.list(transactions)).filter(isMeant)) {
+      ended.push({ ...one, outcome: isDry ? 'found' : await sessions.end(one, isMeant) });
     }
     job.show(reportOf(job.address, isDry, ended));
     return ended.some(({ outcome }) => outcome === 'refused') ? Exit.problem : Exit.done;
   },
 };
 
-type Outcome = 'found' | 'ended' | 'active' | 'gone' | 'refused';
+type Outcome = 'found' | EndOutcome;
 type Ended = Session & { readonly outcome: Outcome };
-
-/** ER_KILL_DENIED_ERROR. */
-const DENIED = 1095;
-
-/** Numbers of sessions are never used twice: what bears the same one is the same. */
-async function end(
-  sessions: Sessions,
-  one: Session,
-  isMeant: (now: Session) => boolean,
-): Promise<Outcome> {
-  const now = (await sessions.list()).find(({ id }) => id === one.id);
-  if (now === undefined) return 'gone';
-  if (!isMeant(now)) return 'active';
-  try {
-    return (await sessions.kill(one.id)) ? 'ended' : 'gone';
-  } catch (error) {
-    if ((error as { errno?: number }).errno !== DENIED) throw error;
-    return 'refused';
-  }
-}
 
 const WORDS: Readonly<Record<Outcome, string>> = {
   found: 'would be ended',

@@ -4,11 +4,12 @@ import { inspectTables } from '../../install';
 import { DistributedLocks } from '../../lock/distributed-locks';
 import type { TableState } from '../../schema/table-state';
 import type { Command, Job, Report } from '../command';
+import { groupStates, groupTable, type GroupState } from './queue';
 import { serverName } from '../doctor/server-checks';
 import { Exit, UsageError } from '../exit';
 import { definitions, table } from '../layout';
 import { ServerVariables } from '../server-variables';
-import { bytes, counted, duration, number } from '../units';
+import { bytes, duration, number } from '../units';
 
 const INTERVAL = 2000;
 const SHORTEST = 100;
@@ -60,6 +61,7 @@ async function look(db: RetryingPooledDatabase, job: Job): Promise<Report> {
   const has = (name: string): boolean =>
     tables.some((one) => one.table === job.prefix + name && one.state !== 'missing');
   const locks = has('locks') ? await countLocks(db, job.prefix) : null;
+  const queues = has('queue_streams') ? await groupStates(job) : null;
   const picture = {
     address: job.address,
     server: {
@@ -75,6 +77,7 @@ async function look(db: RetryingPooledDatabase, job: Job): Promise<Report> {
     },
     tables,
     locks,
+    queues,
   };
   return { data: picture, text: (terminal) => textOf(picture, terminal) };
 }
@@ -97,10 +100,11 @@ interface Picture {
   };
   readonly tables: readonly TableState[];
   readonly locks: { readonly held: number } | null;
+  readonly queues: readonly GroupState[] | null;
 }
 
 function textOf(
-  { address, server, connections, tables, locks }: Picture,
+  { address, server, connections, tables, locks, queues }: Picture,
   terminal: Parameters<Report['text']>[0],
 ): string {
   const { connected, running, most, limit } = connections;
@@ -113,7 +117,7 @@ function textOf(
       'connections',
       `${number(connected)} of ${number(limit)}, ${number(running)} running; ${number(most)} at most so far`,
     ],
-    ['locks', locks === null ? 'not installed' : `${counted(locks.held, 'lock')} held`],
+    ['locks', locks === null ? 'not installed' : `${number(locks.held)} held`],
   ];
   const columns = [
     { head: 'TABLE' },
@@ -137,6 +141,7 @@ function textOf(
   });
   return (
     `${terminal.paint(address, 'strong')}\n\n${definitions(lines, terminal.width)}\n` +
-    table(terminal, columns, rows)
+    table(terminal, columns, rows) +
+    (queues === null || queues.length === 0 ? '' : `\n${groupTable(terminal, queues)}`)
   );
 }
