@@ -1,7 +1,10 @@
 import type { RetryingPooledDatabase } from '../database';
 import { releaseConnection } from '../decorators/release-connection';
 import { InvalidArgumentError, checkFunction, checkOptionNames } from '../errors';
+import type { Instruments } from '../metrics/instruments';
+import { partsOf } from '../pooled-database';
 import { openFrame } from '../schema/standing';
+import { CACHE_INSTRUMENT } from './cache-instrument';
 import type { CacheKey } from './cache-key';
 import type { CacheOptions, GetOrSetOptions, SetOptions } from './cache-options';
 import { CacheParts, type Page } from './cache-parts';
@@ -35,12 +38,15 @@ const PAGE = 200;
  */
 export class Cache {
   readonly #parts: CacheParts;
+  readonly #instruments: Instruments;
   /** Calls that are making a value here, for others who want the same. */
   readonly #flights = new Map<string, Promise<Filled>>();
 
   /** @throws {ConfigurationError} naming the option and the rule. */
   constructor(db: RetryingPooledDatabase, options: CacheOptions = {}) {
     this.#parts = new CacheParts(db, options, (keys) => this.#changed(keys));
+    this.#instruments = partsOf(db).instruments;
+    this.#instruments.add(this, options.namespace ?? '', CACHE_INSTRUMENT);
   }
 
   /**
@@ -271,6 +277,7 @@ export class Cache {
 
   /** Ends the work in the background. Resolves when it has ended; what is being made goes on. */
   async close(): Promise<void> {
+    this.#instruments.remove(this);
     await this.#parts.close();
   }
 

@@ -1,9 +1,11 @@
 import type { RetryingPooledDatabase } from '../database';
+import type { Instruments } from '../metrics/instruments';
 import { partsOf } from '../pooled-database';
 import { Sweeper, type SweepStats } from '../schema/sweeper';
 import { ValueCodec } from '../values/codec';
 import { KeySpace, type StoreKey } from './store-key';
 import { resolveStoreOptions, type KeyValueStoreOptions, type NameForm } from './store-options';
+import { STORE_INSTRUMENT } from './store-instrument';
 import { StoreSweeper } from './store-sweeper';
 import { StoreTables } from './store-tables';
 
@@ -19,11 +21,13 @@ export class StoreBase<Form extends NameForm = 'string'> {
   /** @internal */
   protected readonly codec: ValueCodec;
   readonly #sweeper: Sweeper;
+  readonly #instruments: Instruments;
 
   /** @throws {ConfigurationError} naming the option and the rule. */
   constructor(db: RetryingPooledDatabase, options: KeyValueStoreOptions<Form> = {}) {
     const resolved = resolveStoreOptions(options);
-    const { clock, logger } = partsOf(db).host;
+    const { host, instruments } = partsOf(db);
+    const { clock, logger } = host;
     this.tables = new StoreTables(db, resolved.prefix, resolved.autoInstall);
     this.space = new KeySpace(resolved.namespace, resolved.names as Form);
     this.codec = new ValueCodec(resolved.serializer);
@@ -35,6 +39,8 @@ export class StoreBase<Form extends NameForm = 'string'> {
       every: resolved.sweepInterval,
       batch: () => sweeping.batch(),
     });
+    this.#instruments = instruments;
+    instruments.add(this, resolved.namespace.toString(), STORE_INSTRUMENT);
   }
 
   /** How far the removal of expired and abandoned rows has come. */
@@ -53,6 +59,7 @@ export class StoreBase<Form extends NameForm = 'string'> {
 
   /** Sweeps no more. The database stays open; so does the store for whoever goes on using it. */
   close(): Promise<void> {
+    this.#instruments.remove(this);
     return this.#sweeper.stop();
   }
 

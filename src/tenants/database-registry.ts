@@ -232,6 +232,11 @@ export class DatabaseRegistry extends EventEmitter<RegistryEvents> {
       .map((tenant) => infoOf(tenant, now, this.#protection.covers(tenant.name)));
   }
 
+  /** The databases of the open tenants by name, as a monitor looks at them. */
+  *[Symbol.iterator](): IterableIterator<[tenant: string, database: RetryingPooledDatabase]> {
+    for (const { name, db } of this.#budget.open) yield [name, db];
+  }
+
   /** The hooks run whatever becomes of the rest. */
   async #finish(tenant: Tenant, options: EndOptions): Promise<void> {
     try {
