@@ -5,12 +5,12 @@
  * file, and a subpath entry takes everything outside of its own folder from the main entry.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { entries, inlined } from './build/entries.mjs';
+import { entries, inlined, programs } from './build/entries.mjs';
 import { inlinePage } from './build/inline-page.mjs';
 import { mainEntryExternal } from './build/main-entry-external.mjs';
 import { describePackage, thirdPartyLicenses } from './build/third-party-licenses.mjs';
@@ -64,7 +64,7 @@ function assertInlined(packages) {
 }
 
 async function main() {
-  const missing = entries.find(({ source }) => !existsSync(join(root, source)));
+  const missing = [...entries, ...programs].find(({ source }) => !existsSync(join(root, source)));
   if (missing !== undefined) throw new Error(`${missing.source} is missing`);
   rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist);
@@ -78,6 +78,12 @@ async function main() {
     if (isMain) mainNames = names;
     writeFaces(entry, names);
   }
+  for (const program of programs) {
+    for (const folder of await bundle(program, [mainEntryExternal(root, program, mainNames)])) {
+      folders.add(folder);
+    }
+    chmodSync(join(dist, `${program.name}.cjs`), 0o755);
+  }
   const packages = [...folders].map(describePackage);
   assertInlined(packages);
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), thirdPartyLicenses(packages));
@@ -86,7 +92,9 @@ async function main() {
     [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')],
     { stdio: 'inherit', cwd: root },
   );
-  console.log(`dist/: ${entries.map(({ name }) => name).join(', ')} (${mainNames.length} names)`);
+  console.log(
+    `dist/: ${[...entries, ...programs].map(({ name }) => name).join(', ')} (${mainNames.length} names)`,
+  );
 }
 
 try {

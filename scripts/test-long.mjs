@@ -89,6 +89,12 @@ const forms = {
     about: '200 tenants within a bound of 20 open ones for two minutes, on each server',
     env: { BOOMERANG_TENANTS: { seconds: 120, servers: 9 } },
   },
+  cliGalera: {
+    file: 'test/integration/cli-galera',
+    test: '',
+    about: 'the command line on a Galera cluster, whole and without a majority',
+    env: { BOOMERANG_CLI_GALERA: true },
+  },
   galera: {
     file: 'test/server/(galera|lifetime)',
     test: '',

@@ -44,7 +44,13 @@ export type { CacheStats } from './cache/cache-stats';
 export { cached, type CachedOptions } from './cache/cached';
 export { MessageQueue, type ScheduleOptions, type Streams } from './queue/message-queue';
 export type { Message, NackOptions } from './queue/message';
-export type { DeadLetter, PendingMessage } from './queue/inspection';
+export type {
+  DeadLetter,
+  PeekedMessage,
+  PeekOptions,
+  PendingMessage,
+  StreamGroups,
+} from './queue/inspection';
 export type { QueueInfo } from './queue/queue-info';
 export type {
   ConsumeOptions,
@@ -161,3 +167,15 @@ export {
 } from './errors';
 /** @internal For the subpath entries: they take from here whatever is not in their own folder. */
 export { checkOptionNames, describe } from './errors';
+/** @internal For the command line. */
+export { cacheTotals } from './cache/cache-totals';
+/** @internal */
+export { inspectTables } from './install';
+/** @internal */
+export { resolveOptions } from './options';
+/** @internal */
+export { partsOf } from './pooled-database';
+/** @internal */
+export { missingRights } from './schema/rights';
+/** @internal */
+export { checkPrefix } from './schema/table-prefix';

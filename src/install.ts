@@ -5,6 +5,7 @@ import { lockTable } from './lock/lock-table';
 import { QUEUE_TABLES } from './queue/queue-schema';
 import { installTables, installText, prefixOf, type InstallOptions } from './schema/install-tables';
 import type { TableDefinition } from './schema/table';
+import { tableStates, type TableState } from './schema/table-state';
 import { storeTables } from './store/store-tables';
 
 /** Every table of this library's. */
@@ -32,4 +33,9 @@ export async function install(
 /** The statements of a new installation, for those who run migrations themselves. */
 export function installSql(options: InstallOptions = {}): string[] {
   return installText(TABLES, prefixOf(options));
+}
+
+/** @internal How the library's tables stand. Changes nothing. */
+export function inspectTables(db: RetryingPooledDatabase, prefix: string): Promise<TableState[]> {
+  return tableStates(db, TABLES, prefix);
 }

@@ -10,5 +10,8 @@ export const entries = [
   { name: 'monitor', source: 'src/monitor/index.ts' },
 ];
 
+/** Commands of the package, one row per entry of `bin`; built on the main entry like the others, and exported by none. */
+export const programs = [{ name: 'cli', source: 'src/cli/main.ts' }];
+
 /** ES module packages that a CommonJS package cannot require on every Node 20, and so carries along. */
 export const inlined = ['p-retry', 'is-network-error'];

@@ -134,6 +134,10 @@ export function statementsOn(table: string, tagTable: string) {
     page:
       `SELECT ${value} FROM ${table} FORCE INDEX (PRIMARY) ` +
       `WHERE id > ? AND id <= ? AND LEFT(full_key, ?) = ? AND ${counts} ORDER BY id LIMIT ?`,
+    totals:
+      `SELECT LEFT(full_key, LOCATE(CHAR(0), full_key) - 1) AS namespace, epoch, COUNT(*) AS entries, ` +
+      `SUM(fresh_until > ${NOW}) AS fresh, SUM(gone_at <= ${NOW}) AS gone, SUM(size) AS bytes ` +
+      `FROM ${table} WHERE kind IS NOT NULL GROUP BY namespace, epoch ORDER BY namespace`,
     count:
       `SELECT COUNT(*) AS count FROM ${table} FORCE INDEX (PRIMARY) ` +
       `WHERE id >= ? AND id <= ? AND ${counts}`,

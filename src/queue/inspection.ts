@@ -30,6 +30,47 @@ export interface DeadLetter {
   readonly reason: string | undefined;
 }
 
+/** A message that a group still has to deal with. */
+export interface PeekedMessage {
+  readonly id: number;
+  readonly key: string | undefined;
+  /** `undefined` where it cannot be read. */
+  readonly body: unknown;
+  /** How often it was delivered. */
+  readonly attempt: number;
+  /** Who has claimed it, or had it last. */
+  readonly consumer: string | undefined;
+  /**
+   * Until it is ready (`delayed`) or its claim ends (`claimed`), in ms; below 0 since then, or since it is
+   * dead. `undefined` for what is ready.
+   */
+  readonly dueIn: number | undefined;
+  /** What its last failure said. */
+  readonly reason: string | undefined;
+}
+
+export interface PeekOptions {
+  /** @default 'ready' */
+  readonly state?: 'ready' | 'delayed' | 'claimed' | 'dead';
+}
+
+/** A stream, and the groups that it has. */
+export interface StreamGroups {
+  readonly stream: string;
+  readonly groups: readonly string[];
+}
+
+export async function listStreams({ streams }: QueueParts): Promise<StreamGroups[]> {
+  const byName = new Map<string, string[]>();
+  for (const { stream, grp } of await streams.list()) {
+    const name = stream.toString();
+    const groups = byName.get(name) ?? [];
+    if (grp !== null) groups.push(grp.toString());
+    byName.set(name, groups);
+  }
+  return [...byName].map(([stream, groups]) => ({ stream, groups }));
+}
+
 async function* rowsOf(
   { access, listing, directory }: QueueParts,
   stream: string,
@@ -72,20 +113,43 @@ export async function* listDeadLetters(
   group: string,
 ): AsyncGenerator<DeadLetter, void, undefined> {
   for await (const row of rowsOf(parts, stream, group, State.dead)) {
-    const { id, attempt, dueIn, kind, body } = row;
-    let read: unknown;
-    try {
-      read = kind === null || body === null ? undefined : parts.codec.decode(kind, body);
-    } catch {
-      // Why is the reason it is here.
-    }
+    const { id, attempt, dueIn } = row;
     yield {
       id,
-      body: read,
+      body: bodyOf(parts, row),
       attempts: attempt,
       age: -dueIn,
       key: row.lane?.toString(),
       reason: row.reason?.toString(),
+    };
+  }
+}
+
+/** Of one that cannot be read the reason says why. */
+function bodyOf({ codec }: QueueParts, { kind, body }: DeliveryRow): unknown {
+  try {
+    return kind === null || body === null ? undefined : codec.decode(kind, body);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function* listMessages(
+  parts: QueueParts,
+  stream: string,
+  group: string,
+  { state = 'ready' }: PeekOptions,
+): AsyncGenerator<PeekedMessage, void, undefined> {
+  for await (const row of rowsOf(parts, stream, group, State[state])) {
+    const { id, attempt, lane, consumer, dueIn, reason } = row;
+    yield {
+      id,
+      attempt,
+      key: lane?.toString(),
+      body: bodyOf(parts, row),
+      consumer: consumer.length === 0 ? undefined : consumer.toString(),
+      dueIn: state === 'ready' ? undefined : dueIn,
+      reason: reason?.toString(),
     };
   }
 }

@@ -1,13 +1,18 @@
 import type { RetryingPooledDatabase } from '../database';
 import { releaseConnection } from '../decorators/release-connection';
-import { checkOptionNames } from '../errors';
+import { InvalidArgumentError, checkOptionNames } from '../errors';
 import { createGroup, deleteGroup } from './groups';
 import {
   listDeadLetters,
+  listMessages,
   listPending,
+  listStreams,
   redrive,
   type DeadLetter,
+  type PeekedMessage,
+  type PeekOptions,
   type PendingMessage,
+  type StreamGroups,
 } from './inspection';
 import { infoOf, type QueueInfo } from './queue-info';
 import { checkCount, type CreateGroupOptions, type ResolvedQueueOptions } from './queue-options';
@@ -80,6 +85,32 @@ export class QueueAdministration {
     return listDeadLetters(this.parts, stream, group);
   }
 
+  /** Every stream, and its groups, by name. */
+  @releaseConnection
+  streams(): Promise<StreamGroups[]> {
+    return this._streams();
+  }
+
+  /** The same; takes part in the scope or transaction that is open, and never ends it. */
+  _streams(): Promise<StreamGroups[]> {
+    return listStreams(this.parts);
+  }
+
+  /**
+   * Messages that a group still has to deal with, and takes none of them: those of one state, what is due
+   * first coming first. Those that wait for one of the same key are not among them. Reads some at a time,
+   * and holds no connection in between.
+   */
+  peek(
+    stream: string,
+    group: string,
+    options: PeekOptions = {},
+  ): AsyncGenerator<PeekedMessage, void, undefined> {
+    checkOptionNames('options', options, ['state']);
+    checkState(options.state);
+    return listMessages(this.parts, stream, group, options);
+  }
+
   /**
    * Makes a message ready that is claimed or delayed, whoever has it; that one's acknowledgement is
    * refused from then on. Resolves to whether there was such a message.
@@ -134,4 +165,22 @@ export class QueueAdministration {
   _trim(stream: string, options: TrimOptions = {}): Promise<number> {
     return trim(this.parts, stream, options);
   }
+
+  /** How many messages `trim` would remove. */
+  @releaseConnection
+  trimmable(stream: string, options: TrimOptions = {}): Promise<number> {
+    return this._trimmable(stream, options);
+  }
+
+  /** The same; takes part in the scope or transaction that is open, and never ends it. */
+  _trimmable(stream: string, options: TrimOptions = {}): Promise<number> {
+    return trim(this.parts, stream, options, 'count');
+  }
+}
+
+const PEEKED: readonly unknown[] = [undefined, 'ready', 'delayed', 'claimed', 'dead'];
+
+function checkState(state: unknown): void {
+  if (PEEKED.includes(state)) return;
+  throw new InvalidArgumentError('state', "must be 'ready', 'delayed', 'claimed' or 'dead'");
 }

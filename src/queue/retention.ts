@@ -19,6 +19,8 @@ export interface TrimBounds {
   readonly age: number;
   /** Those up to this one only. */
   readonly upTo?: number | undefined;
+  /** Counts them, and leaves them there. */
+  readonly counts?: boolean;
 }
 
 /**
@@ -88,7 +90,7 @@ export class Retention {
   async some(
     streamId: number,
     after: number,
-    { age, upTo }: TrimBounds,
+    { age, upTo, counts = false }: TrimBounds,
   ): Promise<{ readonly removed: number; readonly last: number | undefined }> {
     return this.#access.atomic(async () => {
       // No group is created meanwhile that would get them.
@@ -101,7 +103,7 @@ export class Retention {
         most: SOME,
       });
       const ids = upTo === undefined ? done : done.filter((id) => id <= upTo);
-      const removed = await this.#messages.remove(ids);
+      const removed = counts ? ids.length : await this.#messages.remove(ids);
       const isPast = upTo !== undefined && last !== undefined && last >= upTo;
       return { removed, last: isPast ? undefined : last };
     });

@@ -88,6 +88,11 @@ export class StreamTable {
     return { streamId: row.stream_id, groupId: row.id, maxAttempts: row.max_attempts };
   }
 
+  /** Every stream with its groups, by name. A stream without groups stands there once, with none. */
+  list(): Promise<{ readonly stream: Buffer; readonly grp: Buffer | null }[]> {
+    return this.#access.rows(this.#sql.list);
+  }
+
   /** The groups of a stream, by number. */
   async groups(streamId: number): Promise<number[]> {
     const rows = await this.#access.rows<{ id: number }>(this.#sql.groups, [streamId]);
@@ -114,5 +119,8 @@ function statementsOn(streams: string, groups: string) {
       `SELECT g.id, g.stream_id, g.max_attempts FROM ${streams} AS s ` +
       `JOIN ${groups} AS g ON g.stream_id = s.id WHERE s.name = ? AND g.name = ?`,
     groups: `SELECT id FROM ${groups} WHERE stream_id = ?`,
+    list:
+      `SELECT s.name AS stream, g.name AS grp FROM ${streams} AS s ` +
+      `LEFT JOIN ${groups} AS g ON g.stream_id = s.id ORDER BY s.name, g.name`,
   };
 }

@@ -10,10 +10,12 @@ export interface TrimOptions {
   readonly keep?: number;
 }
 
+/** @param how `count` leaves them there. */
 export async function trim(
   { streams, messages, retention }: QueueParts,
   stream: string,
   options: TrimOptions,
+  how: 'remove' | 'count' = 'remove',
 ): Promise<number> {
   checkOptionNames('options', options, ['olderThan', 'keep']);
   const { olderThan = 0, keep = 0 } = options;
@@ -25,7 +27,8 @@ export async function trim(
   if (upTo === undefined) return 0;
   let removed = 0;
   for (let after: number | undefined = 0; after !== undefined;) {
-    const some = await retention.some(streamId, after, { age: olderThan, upTo });
+    const bounds = { age: olderThan, upTo, counts: how === 'count' };
+    const some = await retention.some(streamId, after, bounds);
     removed += some.removed;
     after = some.last;
   }

@@ -16,6 +16,7 @@ const installed = [
     'pino',
     'reflect-metadata',
     'lru-cache',
+    'cron-parser',
     'prom-client',
     '@types/node',
   ],
