@@ -8,12 +8,14 @@ import {
   checkOptionNames,
   describe,
 } from '../errors';
+import { partsOf } from '../pooled-database';
 import { currentContext } from '../scope/context';
 import { openFrame } from '../schema/standing';
 import { toBytes } from '../values/bytes';
 import { checkFits } from '../values/packet';
 import type { Message } from './message';
 import type { NewMessage } from './message-table';
+import { QUEUE_INSTRUMENT } from './queue-instrument';
 import {
   checkMs,
   LARGEST_BATCH,
@@ -57,6 +59,13 @@ export class MessageQueue extends QueueAdministration {
   /** @throws {ConfigurationError} naming the option and the rule. */
   constructor(db: RetryingPooledDatabase, options: MessageQueueOptions = {}) {
     super(db, resolveQueueOptions(options));
+    partsOf(db).instruments.add(this, options.prefix ?? '', QUEUE_INSTRUMENT);
+  }
+
+  /** What runs here until it is stopped. */
+  running(): { readonly workers: number; readonly schedules: number } {
+    const workers = withoutStopped(this.#workers).size;
+    return Object.freeze({ workers, schedules: withoutStopped(this.#schedules).size });
   }
 
   /**
@@ -176,7 +185,7 @@ export class MessageQueue extends QueueAdministration {
     const { intake, settlement, logger } = this.parts;
     const handle = handler as MessageHandler<unknown>;
     const worker = new Worker(intake, order, handle, settlement, resolved, logger);
-    this.#workers.add(worker);
+    withoutStopped(this.#workers).add(worker);
     return worker;
   }
 
@@ -224,13 +233,14 @@ export class MessageQueue extends QueueAdministration {
     const when = { name: nameBytes('name', name), cron, timezone };
     const { access, schedules } = this.parts;
     const schedule = new Schedule(access, schedules, when, () => this._produce(stream, payload));
-    this.#schedules.add(schedule);
+    withoutStopped(this.#schedules).add(schedule);
     return schedule;
   }
 
   /** Stops workers and schedules, and rejects those who wait. */
   async close(): Promise<void> {
     this.#over.abort(closed());
+    partsOf(this.db).instruments.remove(this);
     const all = [...this.#workers, ...this.#schedules];
     await Promise.all(all.map((each) => each.stop()));
     await Promise.all([this.parts.upkeep.settled(), this.parts.retention.sweeper.stop()]);
@@ -263,6 +273,11 @@ export class MessageQueue extends QueueAdministration {
   #refuseIfClosed(): void {
     if (this.#over.signal.aborted) throw closed();
   }
+}
+
+function withoutStopped<T extends { readonly isStopped: boolean }>(running: Set<T>): Set<T> {
+  for (const each of running) if (each.isStopped) running.delete(each);
+  return running;
 }
 
 function consumerBytes(argument: string, consumer: string): Buffer {

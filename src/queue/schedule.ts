@@ -55,6 +55,11 @@ export class Schedule {
     this.#running = detached(() => this.#tick('begin'));
   }
 
+  /** @internal */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Fires no more in this process; others go on. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -88,6 +88,11 @@ export class Worker {
     });
   }
 
+  /** @internal */
+  get isStopped(): boolean {
+    return this.#stopping !== undefined;
+  }
+
   /**
    * Takes no more messages, gives back those that no handler has begun with, and waits for the others.
    * At the deadline their signals are aborted; what is not settled then is delivered again when its

@@ -1,4 +1,4 @@
-import { Cache, DatabaseRegistry, KeyValueStore, install } from '../../src/index';
+import { Cache, DatabaseRegistry, KeyValueStore, MessageQueue, install } from '../../src/index';
 import { monitor } from '../../src/monitor';
 import { onEachServer } from '../support/servers';
 import { until } from '../support/until';
@@ -28,6 +28,26 @@ onEachServer((bench) => {
     await store.close();
     expect(db.instruments()).toEqual([]);
     await watch.close();
+  });
+
+  it('a monitor shows how far the groups of a queue are behind, and what runs here', async () => {
+    const db = bench.open();
+    await install(db);
+    const queue = new MessageQueue(db);
+    await queue.createGroup('jobs', 'mail');
+    await queue.produceMany('jobs', ['a', 'b']);
+    const worker = queue.worker('none', 'at all', () => Promise.resolve());
+    expect(queue.running()).toEqual({ workers: 1, schedules: 0 });
+    await worker.stop();
+    expect(queue.running()).toEqual({ workers: 0, schedules: 0 });
+    const [instrument] = db.instruments();
+    expect(instrument?.kind).toBe('queue');
+    expect(await instrument?.details(10)).toMatchObject([
+      { stream: 'jobs', group: 'mail', lag: 2, pending: 0, dead: 0 },
+    ]);
+    expect(await instrument?.details(0)).toEqual([]);
+    await queue.close();
+    expect(db.instruments()).toEqual([]);
   });
 
   it('a monitor over a registry shows the tenants that are open, under no name unless asked', async () => {
