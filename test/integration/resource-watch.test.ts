@@ -18,7 +18,8 @@ onEachServer((bench) => {
     const busy = await watch.look();
     expect(busy.pools).toMatchObject({ connections: 2, leases: 2, waiters: 1 });
     expect((busy.descriptors.open ?? 0) - (idle.descriptors.open ?? 0)).toBeGreaterThanOrEqual(20);
-    expect((busy.descriptors.sockets ?? 0) - (idle.descriptors.sockets ?? 0)).toBeGreaterThan(1);
+    // Of the process as a whole, in which others may just have ended.
+    expect(busy.descriptors.sockets).toBeGreaterThanOrEqual(2);
     expect(await warned).toMatchObject({ resource: 'waiters', value: 1 });
     for (const lease of leases) await lease.release();
     await waiting;
