@@ -72,6 +72,30 @@ onEachServer((bench) => {
     expect(await other.tryAcquire('a')).toBeNull();
   });
 
+  it('nor do the renewals of few others wait for the row that is asserted: no walk through a small table', async () => {
+    for (const few of [1, 2, 3]) {
+      const options = { ttl: 900 };
+      const asserted = await locks.acquire('m', options);
+      const names = ['a', 'z', 'n'].slice(0, few);
+      const rest = await Promise.all(names.map((name) => locks.acquire(name, options)));
+      await db.atomic(async () => {
+        await asserted.assertHeld();
+        const renewed = new Set<string>();
+        // Each is renewed twice while the row in their middle is locked.
+        for (let round = 0; round < 2; round++) {
+          renewed.clear();
+          await until('all are renewed', () => {
+            for (const lease of rest) if (lease.expiresIn > 750) renewed.add(lease.name);
+            return renewed.size === few;
+          });
+          await until('time has passed', () => rest.every((lease) => lease.expiresIn < 700));
+        }
+        for (const lease of rest) expect(lease.signal.aborted).toBe(false);
+      });
+      for (const lease of [...rest, asserted]) await lease.release();
+    }
+  });
+
   it('losing the connection of the transaction that asserted it fires the signal at once', async () => {
     const lease = await locks.acquire('a');
     const inside = deferred();

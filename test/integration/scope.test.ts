@@ -249,15 +249,17 @@ onEachServer((bench) => {
     it('a transaction nobody awaited keeps its connection until it ends', async () => {
       const go = deferred();
       const done = deferred();
+      const inserted = deferred();
       await connectionScope(async () => {
         void db
           .atomic(async (tx) => {
             await tx.query('INSERT INTO notes VALUES (1, ?)', ['kept']);
+            inserted.resolve();
             await go.promise;
             await tx.query('INSERT INTO notes VALUES (2, ?)', ['kept']);
           })
           .then(done.resolve, done.reject);
-        await delay(20);
+        await inserted.promise;
       });
       expect(db.stats().active).toBe(1);
       go.resolve();
