@@ -8,6 +8,17 @@ import { printable } from './units';
 /** Enough for whatever the commands do at once. */
 const CONNECTIONS = 4;
 
+/** What the URL says of rows is for those of the operator's own programs. */
+const PLAIN_ROWS = {
+  rowsAsArray: false,
+  nestTables: false,
+  typeCast: true,
+  dateStrings: false,
+  decimalNumbers: false,
+  supportBigNumbers: false,
+  bigNumberStrings: false,
+} as const;
+
 /** No session could be had. */
 export class Unreachable extends Error {
   constructor(
@@ -53,9 +64,8 @@ export class Target {
   async connect(): Promise<RetryingPooledDatabase> {
     const db = new RetryingPooledDatabase({
       uri: this.#url,
+      ...PLAIN_ROWS,
       logLevel: 'silent',
-      rowsAsArray: false,
-      nestTables: false,
       connectionLimit: CONNECTIONS,
       minIdle: 0,
       maxIdle: CONNECTIONS,

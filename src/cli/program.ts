@@ -161,7 +161,7 @@ function toldOf(error: unknown): Told {
     return { exit: Exit.problem, code: error.code, message: error.message, advice };
   }
   const { says, advice } = explain(error);
-  const { code = 'ERR_UNKNOWN', errno } = error as { code?: string; errno?: number };
+  const { code = (error as Error).name, errno } = error as { code?: string; errno?: number };
   const mark = errno === undefined || errno <= 0 ? code : `${code}, ${errno}`;
   const message = error instanceof BoomerangError ? error.message : `${says} (${mark})`;
   return { exit: Exit.problem, code, message, advice };

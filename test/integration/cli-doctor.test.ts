@@ -79,7 +79,7 @@ onEachServer((bench) => {
 
   it('what the URL sets up for sessions is what is looked at', async () => {
     const initSql = encodeURIComponent('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
-    const options = `?connectionLimit=3&minIdle=2&initSql=${initSql}&rowsAsArray=true`;
+    const options = `?connectionLimit=3&minIdle=2&initSql=${initSql}&rowsAsArray=true&typeCast=false`;
     const run = await call(['doctor', '--json'], {
       url: urlOf(bench.server, bench.schema, options),
     });
@@ -103,6 +103,34 @@ onEachServer((bench) => {
     const other = await call(['locks', 'ls', '--json'], { url: wrong });
     expect(other.code).toBe(3);
     expect(other.json.error).toMatchObject({ code: 'ERR_UNREACHABLE' });
+  });
+
+  it('an encrypted session is told as such, and so is one that cannot be had', async () => {
+    const ssl = encodeURIComponent('{"rejectUnauthorized":false}');
+    const run = await call(['doctor', '--json'], {
+      url: urlOf(bench.server, bench.schema, `?ssl=${ssl}`),
+    });
+    // This MariaDB was started without a certificate, and MySQL makes one for itself.
+    if (bench.server.flavour === 'mysql') {
+      expect(found(run, 'tls').found).toMatch(/^encrypted, TLSv1\.\d with \w+$/);
+      const strict = await call(['doctor', '--json'], {
+        url: urlOf(bench.server, bench.schema, '?ssl={}'),
+      });
+      expect([strict.code, found(strict, 'session').found]).toEqual([
+        3,
+        expect.stringMatching(/^the encrypted connection could not be made/),
+      ]);
+    } else if (run.code === 3) {
+      expect(found(run, 'session').found).toMatch(/^the encrypted connection could not be made/);
+    } else {
+      expect(found(run, 'tls').found).toMatch(/^encrypted, TLS/);
+    }
+  });
+
+  it('a server on which no database is chosen has no place for the tables', async () => {
+    const run = await call(['doctor', '--json'], { url: urlOf(bench.server, '') });
+    expect([run.code, found(run, 'database').level]).toEqual([1, 'problem']);
+    expect((await call(['install'], { url: urlOf(bench.server, '') })).code).toBe(1);
   });
 
   it('a database that is not there is told as such', async () => {

@@ -122,7 +122,7 @@ async function takesSkipLocked(db: RetryingPooledDatabase): Promise<boolean> {
 /** A statement is given less time than it takes. */
 async function cutOff(db: RetryingPooledDatabase): Promise<Examination['cutOff']> {
   try {
-    await db.query('SELECT SLEEP(3)', [], { timeout: 200, retries: 0 });
+    await db.query('SELECT SLEEP(3)', [], { timeout: 100, retries: 0 });
   } catch (error) {
     if (!(error instanceof StatementTimeoutError)) throw error;
     return error.outcome === 'unknown' ? 'closed' : 'stopped';
