@@ -1,5 +1,6 @@
 import type { SweptBatch } from '../schema/sweeper';
 import type { Namespace } from './cache-key';
+import type { WalkRow } from './cache-row';
 import type { CacheRows } from './cache-rows';
 import { versionOf, type CacheTagTable } from './cache-tag-table';
 import type { EntryReader } from './entry-reader';
@@ -37,14 +38,23 @@ export class CacheSweep {
   }
 
   async #walk(): Promise<number> {
-    const { epochId, first, beyond } = this.#namespace;
-    const rows = await this.#table.walk(this.#from, beyond, BATCH);
-    const last = rows.at(-1)?.id;
-    this.#from = rows.length < BATCH || last === undefined ? first : last;
+    const { epochId } = this.#namespace;
+    const rows = await this.#page();
     if (rows.length === 0) return 0;
     const epoch = versionOf(await this.#tags.versions([epochId]), epochId);
     const voids = await this.#reader.voids(rows);
     const doomed = rows.filter((row) => Number(row.epoch) !== epoch || voids.has(row));
     return doomed.length === 0 ? 0 : this.#table.remove(doomed);
+  }
+
+  /** The next rows, on from the beginning after the end: all there are, where one page holds them. */
+  async #page(): Promise<WalkRow[]> {
+    const { first, beyond } = this.#namespace;
+    const from = this.#from;
+    const rows = await this.#table.walk(from, beyond, BATCH);
+    if (rows.length < BATCH)
+      rows.push(...(await this.#table.walk(first, from, BATCH - rows.length)));
+    this.#from = rows.at(-1)?.id ?? first;
+    return rows;
   }
 }
