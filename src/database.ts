@@ -121,14 +121,10 @@ export class RetryingPooledDatabase extends PooledDatabase {
     rows: Iterable<object>,
     options?: BulkInsertOptions,
   ): Promise<BulkInsertResult> {
-    const { driver, pool } = this.parts;
+    const { driver } = this.parts;
     const target: BulkTarget = {
       escape: (value) => driver.escape(value),
-      maxAllowedPacket: async () => {
-        // Known from the first connection on.
-        if (pool.maxAllowedPacket === undefined) await this.query('DO 0');
-        return pool.maxAllowedPacket ?? 0;
-      },
+      maxAllowedPacket: () => this.#statements.maxAllowedPacket(),
       run: (sql) => this.#statements.runEscaped(sql),
       atomic: (fn) => this.atomic(fn),
     };

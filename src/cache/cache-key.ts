@@ -10,7 +10,6 @@ const LONGEST_TAG = 1024;
 /** Of a row's id: what all rows of a namespace begin with, and the rest. */
 const HEAD = 8;
 const TAIL = 16;
-export const ID_BYTES = HEAD + TAIL;
 export const TAG_BYTES = 16;
 
 const SEPARATOR = Buffer.alloc(1);

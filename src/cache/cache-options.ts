@@ -233,5 +233,3 @@ export function resolveCacheOptions({ prefix, namespace = '', ...rest }: CacheOp
     l1 === false ? undefined : resolve(l1 === true ? {} : l1, MEMORY_RULES, MEMORY_DEFAULTS, 'l1.');
   return { ...all, memory, namespace, prefix: checkPrefix(prefix), calls: new CallOptions(all) };
 }
-
-export type ResolvedCacheOptions = ReturnType<typeof resolveCacheOptions>;

@@ -1,3 +1,4 @@
+import { marks } from '../schema/marks';
 import type { TableDefinition } from '../schema/table';
 import { TAG_BYTES } from './cache-key';
 import { versionSql, versionSumSql } from './cache-tag-table';
@@ -47,7 +48,6 @@ const LATER = `LEAST(${NOW} + INTERVAL ? MICROSECOND, TIMESTAMP'2200-01-01 00:00
 const UNFILLED = `(fill_until IS NULL OR fill_until <= ${NOW})`;
 
 const until = (column: string): string => `TIMESTAMPDIFF(MICROSECOND, ${NOW}, ${column})`;
-const listOf = (count: number): string => new Array<string>(count).fill('?').join(', ');
 
 const COLUMNS =
   'id, full_key, version, kind, value, size, epoch, tags, tag_sum, cost, written_at, fresh_until, gone_at';
@@ -75,17 +75,17 @@ export function statementsOn(table: string, tagTable: string) {
     `(?, ?, ?, ?, ?, ?, ${epochSql}, ?, ?, 0, ${NOW}, ${LATER}, ${LATER})`;
   // As of many tables, since only those take an index.
   const remove = (count: number): string =>
-    `DELETE c FROM ${table} AS c FORCE INDEX (PRIMARY) WHERE c.id IN (${listOf(count)})`;
+    `DELETE c FROM ${table} AS c FORCE INDEX (PRIMARY) WHERE c.id IN (${marks(count)})`;
   return {
     value: `SELECT ${sole} FROM ${table} WHERE id = ? AND full_key = ? AND ${counts}`,
     taggedValue: `SELECT ${sole} FROM ${table} c WHERE id = ? AND full_key = ? AND ${counts} AND ${tagsHold}`,
     values: (count: number) =>
-      `SELECT ${value} FROM ${table} WHERE id IN (${listOf(count)}) AND ${counts}`,
+      `SELECT ${value} FROM ${table} WHERE id IN (${marks(count)}) AND ${counts}`,
     look:
       `SELECT ${look} epoch = ${epoch} AND ${tagsHold} AS valid ` +
       `FROM ${table} c WHERE id = ? AND full_key = ?`,
     looks: (count: number) =>
-      `SELECT ${look} epoch = ${epoch} AS valid FROM ${table} WHERE id IN (${listOf(count)})`,
+      `SELECT ${look} epoch = ${epoch} AS valid FROM ${table} WHERE id IN (${marks(count)})`,
     put: `INSERT INTO ${table} (${COLUMNS}) VALUES`,
     row: row('?'),
     // Waits for a transaction that has cleared the namespace and is open still.
@@ -123,7 +123,7 @@ export function statementsOn(table: string, tagTable: string) {
       `WHERE due < TIMESTAMPDIFF(SECOND, '2000-01-01', ${NOW}) DIV ${STEP} ORDER BY due LIMIT ?`,
     removeGone: (count: number) => `${remove(count)} AND c.gone_at < ${NOW} AND ${UNFILLED}`,
     remove: (count: number) =>
-      `${remove(count)} AND c.version IN (${listOf(count)}) AND ${UNFILLED}`,
+      `${remove(count)} AND c.version IN (${marks(count)}) AND ${UNFILLED}`,
     walk:
       `SELECT id, version, epoch, tags, tag_sum FROM ${table} FORCE INDEX (PRIMARY) ` +
       `WHERE id >= ? AND id <= ? AND kind IS NOT NULL ORDER BY id LIMIT ?`,

@@ -1,5 +1,6 @@
 import type { ResultHeader } from '../driver/statement';
 import { partsOf, type DatabaseParts } from '../pooled-database';
+import { marks } from '../schema/marks';
 import type { TableAccess } from '../schema/table-access';
 import type { TableDefinition } from '../schema/table';
 
@@ -47,8 +48,7 @@ export class CacheTagTable {
 
   /** Read without a lock, in the caller's transaction or scope. */
   async versions(ids: readonly Buffer[]): Promise<Versions> {
-    const list = ids.map(() => '?').join(', ');
-    const sql = `SELECT id, version FROM ${this.table} WHERE id IN (${list})`;
+    const sql = `SELECT id, version FROM ${this.table} WHERE id IN (${marks(ids.length)})`;
     const [rows] = await this.#access.run(() =>
       this.#statements.here<{ id: Buffer; version: number | string }[]>(sql, ids, {
         idempotent: true,

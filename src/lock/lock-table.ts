@@ -2,6 +2,7 @@ import type { RetryingPooledDatabase } from '../database';
 import type { ResultHeader } from '../driver/statement';
 import { Limit } from '../limit';
 import { partsOf, type DatabaseParts } from '../pooled-database';
+import { marks } from '../schema/marks';
 import { TableAccess } from '../schema/table-access';
 import type { TableDefinition } from '../schema/table';
 import type { AloneOptions } from '../transaction/router';
@@ -174,7 +175,7 @@ export class LockTable {
    */
   async renew(claims: readonly Claim[], ttl: number, within: number): Promise<number> {
     const sorted = [...claims].sort((a, b) => Buffer.compare(a.name, b.name));
-    const list = sorted.map(() => '?').join(', ');
+    const list = marks(sorted.length);
     // Not as pairs: MariaDB reads the whole table for those. An owner has one name only.
     const sql =
       `UPDATE ${this.#table} FORCE INDEX (PRIMARY) SET expires_at = ` +
@@ -191,7 +192,7 @@ export class LockTable {
 
   /** Which of the claims still hold, by owner in hex. */
   async holding(claims: readonly Claim[], within: number): Promise<Set<string>> {
-    const list = claims.map(() => '?').join(', ');
+    const list = marks(claims.length);
     const sql =
       `SELECT owner FROM ${this.#table} FORCE INDEX (PRIMARY) ` +
       `WHERE name IN (${list}) AND owner IN (${list}) AND expires_at > ${NOW}`;
@@ -250,7 +251,7 @@ export class LockTable {
 
   /** Deletes rows of names that are still idle. Tried for so long in ms: it can wait. */
   async sweep(names: readonly Buffer[], idleFor: number, within: number): Promise<number> {
-    const list = names.map(() => '?').join(', ');
+    const list = marks(names.length);
     // As of many tables, since only those take an index: a walk through the whole table would keep
     // all of it locked while it waits for one row that a transaction asserts.
     const sql =

@@ -40,8 +40,3 @@ export function paddedBatches<T>(items: readonly T[]): T[][] {
   }
   return cut;
 }
-
-/** `?, ?, ?` */
-export function marks(count: number, one = '?'): string {
-  return Array.from({ length: count }, () => one).join(', ');
-}

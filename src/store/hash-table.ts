@@ -1,5 +1,5 @@
 import type { TableDefinition } from '../schema/table';
-import { marks } from './batches';
+import { marks } from '../schema/marks';
 import { KeyKind } from './key-kind';
 import { REPORTED, found, sumIn } from './key-table';
 import { memberStatements } from './member-table';

@@ -1,5 +1,5 @@
 import type { TableDefinition } from '../schema/table';
-import { marks } from './batches';
+import { marks } from '../schema/marks';
 import { KeyKind, type CollectionKind } from './key-kind';
 
 /**
@@ -156,8 +156,6 @@ export function keyStatements(table: string) {
       `AND k.expires_at <= ${NOW}`,
   };
 }
-
-export type KeyStatements = ReturnType<typeof keyStatements>;
 
 /** The version of a key's collection of this kind, as a value in other tables' statements. */
 export function versionIn(table: string, kind: CollectionKind): string {

@@ -1,4 +1,4 @@
-import { marks } from './batches';
+import { marks } from '../schema/marks';
 
 /** What the tables of members have in common. */
 export function memberStatements(table: string) {

@@ -155,12 +155,6 @@ export class StatementRouter extends StatementFace {
     );
   }
 
-  /** With rows as the library reads them, whatever form the caller's options give to his. */
-  #own(sql: string, values: readonly unknown[]): Statement {
-    const shape = this.#host.ownShape;
-    return shape === undefined ? { sql, values } : { sql, values, shape };
-  }
-
   /** The same for a text that holds all it needs in numbers and hexadecimal, and is not prepared. */
   text<T>(sql: string, { idempotent }: HereOptions = {}): Promise<Result<T>> {
     return this.dispatch<T>('query', { statement: this.#own(sql, []), idempotent });
@@ -171,6 +165,18 @@ export class StatementRouter extends StatementFace {
     const request = { statement: { sql, escaped: true }, idempotent: undefined };
     const [header] = await this.dispatch<ResultHeader>('query', request);
     return header;
+  }
+
+  /** The longest statement the server takes, in bytes; known from the first connection on. */
+  async maxAllowedPacket(): Promise<number> {
+    if (this.#pool.maxAllowedPacket === undefined) await this.query('DO 0');
+    return this.#pool.maxAllowedPacket ?? 0;
+  }
+
+  /** With rows as the library reads them, whatever form the caller's options give to his. */
+  #own(sql: string, values: readonly unknown[]): Statement {
+    const shape = this.#host.ownShape;
+    return shape === undefined ? { sql, values } : { sql, values, shape };
   }
 
   protected dispatchStream(request: StatementRequest): OpenStream {

@@ -26,16 +26,8 @@ export async function checkFits(
     throw new InvalidArgumentError(argument, `has ${bytes} bytes, and may have ${longest}`);
   }
   if (bytes <= ALWAYS_TAKEN) return;
-  const most = (await packetOf(db)) - ROOM;
+  const most = (await partsOf(db).statements.maxAllowedPacket()) - ROOM;
   if (bytes <= most) return;
   const rule = `has ${bytes} bytes, and this server takes ${most} (max_allowed_packet)`;
   throw new InvalidArgumentError(argument, rule);
-}
-
-/** The longest statement the server takes, in bytes. */
-export async function packetOf(db: RetryingPooledDatabase): Promise<number> {
-  const { pool } = partsOf(db);
-  // Known from the first connection on.
-  if (pool.maxAllowedPacket === undefined) await db.query('DO 0');
-  return pool.maxAllowedPacket ?? 0;
 }

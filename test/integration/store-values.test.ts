@@ -4,7 +4,7 @@ import {
   WrongTypeError,
   ConfigurationError,
 } from '../../src/index';
-import { packetOf } from '../../src/values/packet';
+import { partsOf } from '../../src/pooled-database';
 import { onEachServer } from '../support/servers';
 import { StoreBench } from '../support/store-bench';
 import { failure } from '../support/until';
@@ -88,7 +88,7 @@ onEachServer((bench) => {
   it('values have 16 MiB at most, and what the server would not take is refused before it is sent', async () => {
     const store = stores.open();
     const db = bench.open();
-    const packet = await packetOf(db);
+    const packet = await partsOf(db).statements.maxAllowedPacket();
     const most = Math.min(16 * MIB, packet - 16 * 1024);
     const value = Buffer.alloc(most, 0xab);
     await store.set('key', value);
