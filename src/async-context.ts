@@ -18,6 +18,20 @@ export function sharedStorage<T>(name: string): AsyncLocalStorage<T | undefined>
 }
 
 /**
+ * A storage that keeps nothing itself: what runs in it runs as `enter` says. For channels whose subscribers
+ * have contexts of another library's, such as OpenTelemetry's.
+ */
+export function enteringStorage<T>(
+  enter: (context: T, fn: () => unknown) => unknown,
+): AsyncLocalStorage<T> {
+  return new (class extends AsyncLocalStorage<T> {
+    override run<R, A extends unknown[]>(context: T, fn: (...args: A) => R, ...args: A): R {
+      return enter(context, () => fn(...args)) as R;
+    }
+  })();
+}
+
+/**
  * The context in which this module was loaded: nobody's request, unless a program first imports it
  * inside one, whose stores then live on here. Import at the top of a module.
  */

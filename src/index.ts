@@ -121,6 +121,8 @@ export type { ColumnKind, Instrument, InstrumentRow } from './metrics/instrument
 export type { ObserveOptions } from './metrics/observation';
 export type { ObservedStatement, Observer, TransactionOutcome } from './metrics/observer';
 export type { StatementMessage } from './metrics/statement-channel';
+export type { TransactionMessage } from './metrics/transaction-channel';
+export type { WaitMessage } from './metrics/wait-channel';
 export type { LeakReport, RemovalReason } from './metrics/tracker';
 /** @internal */
 export { internals } from './internals';

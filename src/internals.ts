@@ -1,7 +1,8 @@
-import { detached } from './async-context';
+import { detached, enteringStorage } from './async-context';
 import { settledWithin, systemClock } from './clock';
 import { describe } from './errors';
 import { callback, duration, flag, record, resolve, text, wholeNumber } from './option-rules';
+import { isNotTaken } from './schema/syntax';
 
 /**
  * What the entries beside the main one use of it, beyond what it exports to everybody: they hold no
@@ -11,9 +12,11 @@ import { callback, duration, flag, record, resolve, text, wholeNumber } from './
  */
 export const internals = {
   detached,
+  enteringStorage,
   systemClock,
   settledWithin,
   describe,
+  isNotTaken,
   resolve,
   rules: { callback, duration, flag, record, text, wholeNumber },
 } as const;

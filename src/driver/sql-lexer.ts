@@ -3,20 +3,20 @@
  * regular expression: statements may be megabytes, and an expression would exhaust its stack.
  */
 
+const NOTABLE_IN_SINGLE = /['\\]/g;
+const NOTABLE_IN_DOUBLE = /["\\]/g;
+const BACKTICK = /`/g;
+
 /** Where the quoted text that begins at `start` ends, exclusive. Unterminated: at the end of the text. */
 export function quotedEnd(sql: string, start: number): number {
   const quote = sql.charAt(start);
-  let at = start + 1;
-  while (at < sql.length) {
-    const char = sql.charAt(at);
-    if (char === '\\' && quote !== '`') {
-      at += 2;
-    } else if (char === quote) {
-      if (sql.charAt(at + 1) !== quote) return at + 1;
-      at += 2;
-    } else {
-      at++;
-    }
+  const notable = quote === "'" ? NOTABLE_IN_SINGLE : quote === '"' ? NOTABLE_IN_DOUBLE : BACKTICK;
+  notable.lastIndex = start + 1;
+  while (notable.test(sql)) {
+    const next = notable.lastIndex;
+    // A backslash, or the first one of a doubled quote: it and what follows are content.
+    if (sql.charAt(next - 1) === quote && sql.charAt(next) !== quote) return next;
+    notable.lastIndex = next + 1;
   }
   return sql.length;
 }

@@ -4,7 +4,10 @@ import type { Connection, StatementEnd, StatementTracer } from '../driver/connec
 import { normalizeSql } from '../driver/sql-text';
 import { tellingAll, type FullObserver, type ObservedStatement, type Observer } from './observer';
 import { operationOf } from './operation';
-import { isTraced, traceStatement, type ServerName } from './statement-channel';
+import { statementChannel, traceStatement } from './statement-channel';
+import type { ServerName } from './trace-channel';
+import { traceTransaction, transactionChannel } from './transaction-channel';
+import { traceWait, waitChannel } from './wait-channel';
 
 /** How somebody watches. */
 export interface ObserveOptions {
@@ -84,8 +87,23 @@ export class Observation implements StatementTracer {
     return true;
   }
 
+  /** Whether somebody wants to hear of transactions: else nothing of {@link transaction} is needed. */
+  get hearsTransactions(): boolean {
+    return transactionChannel.isHeard;
+  }
+
+  /** Runs an outermost transaction block, and tells of it. */
+  transaction<T>(label: string | undefined, clock: Clock, run: () => Promise<T>): Promise<T> {
+    return traceTransaction(this.#server, label, clock, run);
+  }
+
+  /** Tells of a wait for a connection, where somebody wants to hear of that. */
+  wait<T>(label: string | undefined, clock: Clock, wait: Promise<T>): Promise<T> {
+    return waitChannel.isHeard ? traceWait(this.#server, label, clock, wait) : wait;
+  }
+
   begun(sql: string, connection: Connection): StatementEnd | undefined {
-    return isTraced() ? traceStatement(sql, connection, this.#server) : undefined;
+    return statementChannel.isHeard ? traceStatement(sql, connection, this.#server) : undefined;
   }
 
   ended(

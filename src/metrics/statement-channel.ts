@@ -1,13 +1,13 @@
-import { channel, tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import type { Connection } from '../driver/connection';
 import { normalizeSql } from '../driver/sql-text';
 import { operationOf } from './operation';
+import { TraceChannel, type ServerName, type TraceMessage } from './trace-channel';
 
 /**
  * What subscribers of the tracing channel `mysql-boomerang.statement` get. One object per statement:
  * the same for all its events.
  */
-export interface StatementMessage {
+export interface StatementMessage extends TraceMessage {
   /** Its first word in capitals; `OTHER` where that is none of the usual. */
   readonly operation: string;
   /** The text with every literal replaced; made when it is read. Never a value. */
@@ -15,35 +15,14 @@ export interface StatementMessage {
   /** The server's kind, and number of the session. */
   readonly system: 'mariadb' | 'mysql';
   readonly threadId: number;
-  /** As configured. */
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly database: string | undefined;
-  /** In ms; there once it has settled. */
-  elapsed?: number;
   /** The driver's or server's error; there once it has failed. Its message may quote values. */
   error?: Error;
 }
 
-/** Which server a database is on, as it was configured. */
-export interface ServerName {
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly database: string | undefined;
-}
-
-/** The tracing channel of statements: `tracing:mysql-boomerang.statement:start` and so on. */
+/** The tracing channel of statements. */
 export const STATEMENT_CHANNEL = 'mysql-boomerang.statement';
 
-const events: TracingChannel<unknown, StatementMessage> = tracingChannel(STATEMENT_CHANNEL);
-
-/** Asked on the way of every statement: a plain field of Node's. */
-const begins = channel(`tracing:${STATEMENT_CHANNEL}:start`);
-const ends = channel(`tracing:${STATEMENT_CHANNEL}:asyncEnd`);
-
-export function isTraced(): boolean {
-  return begins.hasSubscribers || ends.hasSubscribers;
-}
+export const statementChannel = new TraceChannel<StatementMessage>(STATEMENT_CHANNEL);
 
 /** Begins a statement's trace in the context of who issued it. What it gives ends the trace. */
 export function traceStatement(
@@ -62,15 +41,8 @@ export function traceStatement(
     port,
     database,
   };
-  events.start.publish(message);
-  events.end.publish(message);
+  statementChannel.begin(message);
   return (elapsed, error) => {
-    message.elapsed = elapsed;
-    if (error !== null) {
-      message.error = error;
-      events.error.publish(message);
-    }
-    events.asyncStart.publish(message);
-    events.asyncEnd.publish(message);
+    statementChannel.settle(message, elapsed, error === null ? undefined : { error });
   };
 }

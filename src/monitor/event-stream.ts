@@ -6,9 +6,13 @@ const MOST = 32;
 /** What a reader may leave unread in bytes before it misses events. */
 const UNREAD = 1 << 20;
 
+/** How many events in a row a reader may miss before it is taken for gone. */
+const MISSED = 60;
+
 /** The pages that follow along, by server-sent events. */
 export class EventStreams {
-  readonly #open = new Set<ServerResponse>();
+  /** With how many events each has missed in a row. */
+  readonly #open = new Map<ServerResponse, number>();
 
   get size(): number {
     return this.#open.size;
@@ -20,7 +24,7 @@ export class EventStreams {
 
   /** Sends events from now on, until the reader leaves or {@link close}. */
   add(response: ServerResponse): void {
-    this.#open.add(response);
+    this.#open.set(response, 0);
     response.on('close', () => this.#open.delete(response));
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
     response.flushHeaders();
@@ -28,17 +32,32 @@ export class EventStreams {
 
   /** To one of them. */
   send(response: ServerResponse, name: string, data: object): void {
-    // Of what a slow reader does not keep up with it misses some: the next event tells all anew.
-    if (response.writableLength < UNREAD) {
-      response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
-    }
+    this.#write(response, textOf(name, data));
   }
 
   sendAll(name: string, data: object): void {
-    for (const response of this.#open) this.send(response, name, data);
+    const text = textOf(name, data);
+    for (const response of this.#open.keys()) this.#write(response, text);
   }
 
   close(): void {
-    for (const response of this.#open) response.end();
+    for (const response of this.#open.keys()) response.end();
   }
+
+  /** Of what a slow reader does not keep up with it misses some: the next event tells all anew. */
+  #write(response: ServerResponse, text: string): void {
+    if (response.writableLength < UNREAD) {
+      this.#open.set(response, 0);
+      response.write(text);
+      return;
+    }
+    const missed = (this.#open.get(response) ?? 0) + 1;
+    this.#open.set(response, missed);
+    // A page that was put to sleep: its place is somebody else's, and it asks again when it wakes up.
+    if (missed >= MISSED) response.destroy();
+  }
+}
+
+function textOf(name: string, data: object): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }

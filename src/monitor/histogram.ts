@@ -7,7 +7,13 @@ const BOUNDS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_
 /** The same in seconds, as they are exposed. */
 export const BOUNDS_IN_SECONDS: readonly number[] = BOUNDS.map((bound) => bound / 1000);
 
-/** How many durations fell into which bucket. Noting one is a dozen comparisons and no allocation. */
+/**
+ * How many durations fell into which bucket.
+ *
+ * Not prom-client's: three of these are noted with each statement, and its `observe` takes 0.2 to 0.5 µs, with
+ * labels or without (version 15 on Node 20), where this takes 0.02: together 3 % of a statement's CPU time,
+ * which is all that watching may cost.
+ */
 export class Histogram {
   /** One per bound, and one for what is above the last. */
   readonly counts = new Float64Array(BOUNDS.length + 1);

@@ -1,11 +1,14 @@
 import type { Instrument } from '../metrics/instruments';
+import type { MonitoredDatabase } from './source';
 import type { Watched } from './watch';
+
+type Values = Readonly<Record<string, number>>;
 
 /** An instrument of a database, with its numbers at the last look. */
 export interface Reading {
   readonly database: string;
   readonly instrument: Instrument;
-  readonly values: Readonly<Record<string, number>>;
+  readonly values: Values;
 }
 
 /** A number that instruments of one kind have, as a metric. */
@@ -25,8 +28,11 @@ const snakeCase = (name: string): string =>
  */
 export class InstrumentBook {
   #readings: readonly Reading[] = [];
-  /** What each had counted at the last look. */
-  #before = new Map<string, Readonly<Record<string, number>>>();
+  /**
+   * What each had counted when its database was looked at last, by its number there. A tenant that was closed
+   * comes back with the same ones: what they had counted must not count again.
+   */
+  readonly #before = new WeakMap<MonitoredDatabase, ReadonlyMap<number, Values>>();
   readonly #metrics = new Map<string, InstrumentMetric>();
   /** By metric, then by database, where these are told apart. */
   readonly #totals = new Map<string, Map<string, number>>();
@@ -38,20 +44,17 @@ export class InstrumentBook {
   }
 
   look(watched: readonly Watched[]): readonly Reading[] {
-    const readings: Reading[] = [];
-    const seen = new Map<string, Readonly<Record<string, number>>>();
-    for (const { name, database } of watched) {
-      for (const instrument of database.instruments()) {
-        const values = instrument.snapshot();
-        readings.push({ database: name, instrument, values });
-        seen.set(`${instrument.id} ${name}`, values);
-      }
-    }
-    this.#readings = readings;
     this.#clear(new Set(watched.map(({ name }) => name)));
-    this.#count(readings);
-    this.#before = seen;
-    return readings;
+    this.#readings = watched.flatMap(({ name, database }) => {
+      const readings = database
+        .instruments()
+        .map((instrument) => ({ database: name, instrument, values: instrument.snapshot() }));
+      this.#count(readings, this.#before.get(database));
+      const counted = readings.map(({ instrument, values }) => [instrument.id, values] as const);
+      this.#before.set(database, new Map(counted));
+      return readings;
+    });
+    return this.#readings;
   }
 
   /** Every metric there has been so far. */
@@ -78,9 +81,9 @@ export class InstrumentBook {
     }
   }
 
-  #count(readings: readonly Reading[]): void {
+  #count(readings: readonly Reading[], earlier: ReadonlyMap<number, Values> | undefined): void {
     for (const { database, instrument, values } of readings) {
-      const before = this.#before.get(`${instrument.id} ${database}`);
+      const before = earlier?.get(instrument.id);
       for (const [key, value] of Object.entries(values)) {
         const { metric, grows } = this.#metricOf(instrument, key);
         let totals = this.#totals.get(metric);

@@ -46,6 +46,8 @@ export class MonitorServer {
       '/api/events': (response) => this.#events(response),
     };
     this.#server = createServer((request, response) => void this.#answer(request, response));
+    // Whoever watches a program does not keep it alive: neither by listening, nor by an open page.
+    this.#server.on('connection', (socket) => socket.unref());
   }
 
   /** Listens, and resolves to the address for browsers. */
@@ -58,7 +60,6 @@ export class MonitorServer {
           this.#server.listen(port, host, resolve);
         }),
     );
-    // Whoever watches a program does not keep it alive.
     this.#server.unref();
     this.#arm();
     const { address, family, port: actual } = this.#server.address() as AddressInfo;

@@ -180,6 +180,6 @@ function ownFrames(stack: string): string {
     .split('\n')
     .slice(1)
     .map((line) => line.trim())
-    .filter((line) => !line.includes('node:internal'))
+    .filter((line) => !/[( ]node:/.test(line))
     .join('\n');
 }

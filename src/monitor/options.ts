@@ -40,7 +40,12 @@ const RULES = {
   host: (value: unknown) => (value === '' ? 'must not be empty' : rules.text(value)),
   port: (value: unknown) =>
     rules.wholeNumber(0)(value) ?? ((value as number) < 65_536 ? undefined : 'must be below 65536'),
-  token: (value: unknown) => (value === '' ? 'must not be empty' : rules.text(value)),
+  // Of another one its file's line break would be a part, or a name's accent: no header bears these.
+  token: (value: unknown) =>
+    rules.text(value) ??
+    (/^[\x21-\x7e]+$/.test(value as string)
+      ? undefined
+      : 'must be printable ASCII without white space, and not empty'),
   interval: (value: unknown) => (value === 0 ? 'must be above 0' : rules.duration(value)),
   slowStatement: rules.duration,
   stacksPerSecond: rules.duration,

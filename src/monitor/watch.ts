@@ -34,20 +34,26 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly #shared: Recorder;
   readonly #entries = new Map<string, Entry>();
+  readonly #unlisten: () => void;
+  #closed = false;
 
   /** @throws {ConfigurationError} for what is neither a database nor several by name. */
   constructor(source: MonitoredDatabase | MonitoredDatabases, options: WatchOptions) {
-    const { many, open } = databasesOf(source);
+    const { many, open, onOpen } = databasesOf(source);
     this.many = many;
     this.#open = open;
     this.#options = options;
     this.slow = new SlowStatements(options.slowStatement);
     this.#shared = new Recorder(this.slow);
+    // Of a tenant that is open for less than a second all would be missed.
+    this.#unlisten = onOpen(() => this.look());
     this.look();
   }
 
-  /** Those that are open now. */
+  /** Those that are open now; none after {@link close}. */
   look(): readonly Watched[] {
+    // An answer that was under way then must not begin to watch anew what nobody would let go again.
+    if (this.#closed) return [];
     const gone = new Set(this.#entries.keys());
     for (const [name, database] of this.#open()) {
       gone.delete(name);
@@ -64,6 +70,8 @@ export class Watch {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#unlisten();
     for (const name of [...this.#entries.keys()]) this.#end(name);
   }
 

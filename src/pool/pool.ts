@@ -134,8 +134,9 @@ export class Pool implements LeaseHome {
     this.#liveness.hold();
     this.#tracker.enqueued?.();
     this.#stock.wake();
-    if (limit === undefined) return wait;
-    return wait.catch((error: unknown) => {
+    const told = this.#observation.wait(owner?.label, this.#clock, wait);
+    if (limit === undefined) return told;
+    return told.catch((error: unknown) => {
       throw limit.hit
         ? limit.error('notExecuted', this.#shortage.error(NO_CONNECTION, hint))
         : error;

@@ -25,6 +25,9 @@ export interface SweptBatch {
   readonly more: boolean;
 }
 
+/** How much longer than a batch is the rest behind it. */
+const REST = 9;
+
 /**
  * Removes what is no longer wanted in small batches, one at a time, and no faster than it pauses in
  * between. Rides on writes ({@link ride}), and so needs no timer and keeps no process alive.
@@ -96,8 +99,9 @@ export class Sweeper {
       removed += swept.removed;
       this.#swept += swept.removed;
       if (!swept.more) break;
-      // As long as the batch took: at most half of the server's time is the sweep's.
-      await this.#rest(clock.now() - begun);
+      // Of what nobody waits for, at most a tenth of the time is the sweep's: others may sweep as well.
+      const share = this.#awaited ? 1 : REST;
+      await this.#rest((clock.now() - begun) * share);
     }
     return removed;
   }

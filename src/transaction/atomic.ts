@@ -72,7 +72,9 @@ export async function atomic<T>(
       void opened.scope.leave();
       throw opened.limit.whole;
     }
-    return await attempts(call, opened);
+    const { observation, clock } = host;
+    if (parent !== undefined || !observation.hearsTransactions) return await attempts(call, opened);
+    return await observation.transaction(options.label, clock, () => attempts(call, opened));
   } finally {
     opened.limit?.end();
   }

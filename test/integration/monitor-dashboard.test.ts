@@ -1,6 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
 import {
   DistributedLocks,
   connectionScope,
@@ -9,8 +6,9 @@ import {
 } from '../../src/index';
 import { partsOf } from '../../src/pooled-database';
 import type { Monitor } from '../../src/monitor/index';
-import { findChromium, launch } from '../support/browser';
+import { findChromium } from '../support/browser';
 import { shownTexts, tooFaint } from '../support/contrast';
+import { DashboardVisits, SIZES, picture, pictures } from '../support/dashboard-visits';
 import { deferred } from '../support/deferred';
 import { MonitorBench } from '../support/monitor-bench';
 import { Workbench, testServers } from '../support/servers';
@@ -22,12 +20,7 @@ if (chromium === undefined) {
   );
 }
 
-/** Where pictures go, for people to look at. */
-const pictures = process.env['BOOMERANG_PICTURES'];
-
-const SIZES = { desktop: { width: 1360, height: 900 }, phone: { width: 360, height: 740 } };
-
-/** As modules that come later show themselves. */
+/** With the numbers of a busy program. */
 class FakeCache {
   readonly stats = { hits: 48_211, misses: 3107, entries: 9120, bytes: 18_400_000 };
 }
@@ -41,44 +34,15 @@ class FakeQueue {
 (chromium === undefined ? describe.skip : describe)('the dashboard', () => {
   const bench = new Workbench(testServers()[0]!);
   const monitors = new MonitorBench();
-  let browser: Browser;
-  const contexts: BrowserContext[] = [];
+  const visits = new DashboardVisits(chromium);
   let db: RetryingPooledDatabase;
 
-  beforeAll(async () => {
-    await bench.setUp();
-    browser = await launch(chromium!);
-  });
+  beforeAll(() => bench.setUp());
   beforeEach(() => {
     db = bench.open({ connectionLimit: 8 });
   });
-  afterEach(async () => {
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
-    await bench.endDatabases();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await bench.tearDown();
-  });
-
-  /** A page, with what it asked for and what it complained of. */
-  const visit = async (
-    url: string,
-    options: Parameters<Browser['newContext']>[0] = {},
-  ): Promise<{ page: Page; asked: string[]; complaints: string[] }> => {
-    const context = await browser.newContext({ viewport: SIZES.desktop, ...options });
-    contexts.push(context);
-    const page = await context.newPage();
-    const asked: string[] = [];
-    const complaints: string[] = [];
-    page.on('request', (request) => asked.push(request.url()));
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    await page.goto(url);
-    return { page, asked, complaints };
-  };
+  afterEach(() => bench.endDatabases());
+  afterAll(() => bench.tearDown());
 
   /** A program at work, with all that can be shown. */
   const atWork = async (): Promise<{ opened: Monitor; end: () => Promise<void> }> => {
@@ -152,7 +116,7 @@ class FakeQueue {
       async (size) => {
         const { opened, end } = await atWork();
         try {
-          const { page, asked, complaints } = await visit(opened.url, {
+          const { page, asked, complaints } = await visits.open(opened.url, {
             colorScheme,
             viewport: SIZES[size],
           });
@@ -164,11 +128,7 @@ class FakeQueue {
           const texts = await shownTexts(page);
           expect(texts.length).toBeGreaterThan(40);
           expect(tooFaint(texts)).toEqual([]);
-          if (pictures !== undefined) {
-            mkdirSync(pictures, { recursive: true });
-            const path = join(pictures, `${size}-${colorScheme}.png`);
-            await page.screenshot({ path, fullPage: true });
-          }
+          await picture(page, `${size}-${colorScheme}`);
           expect(complaints).toEqual([]);
           const hosts = new Set(
             asked.map((url) => (url.startsWith('data:') ? 'data' : new URL(url).origin)),
@@ -184,7 +144,7 @@ class FakeQueue {
 
   it('a leaked connection appears with its label within two seconds', async () => {
     const { url } = await monitors.open(db);
-    const { page } = await visit(url);
+    const { page } = await visits.open(url);
     await page.getByText('Nobody holds a connection').waitFor();
     const forgotten = await connectionScope(() => db.getConnection(), { label: 'Leaky.method' });
     const begun = performance.now();
@@ -198,7 +158,7 @@ class FakeQueue {
 
   it('unfolds where it was taken, and stays unfolded while the numbers move', async () => {
     const { opened, end } = await atWork();
-    const { page } = await visit(opened.url);
+    const { page } = await visits.open(opened.url);
     const summary = page.locator('#holders summary').first();
     await summary.click();
     const stack = page.locator('#holders pre').first();
@@ -215,7 +175,7 @@ class FakeQueue {
 
   it('shows slow statements without their values, and nothing as markup', async () => {
     const { url } = await monitors.open(db, { slowStatement: 1, interval: 50 });
-    const { page } = await visit(url);
+    const { page } = await visits.open(url);
     const label = '<img src=x onerror=alert(1)>';
     const held = await connectionScope(() => db.getConnection(), { label });
     await db.query("SELECT SLEEP(0.02) AS `<b>bold</b>`, 'secret'");
@@ -228,7 +188,7 @@ class FakeQueue {
 
   it('is found and used by what it is called, in headings, regions and controls', async () => {
     const { opened, end } = await atWork();
-    const { page } = await visit(opened.url);
+    const { page } = await visits.open(opened.url);
     await page.getByText('nightly-report').waitFor();
     for (const name of ['Pool', 'Connections out', 'Slow statements', 'Locks, caches and queues']) {
       expect(await page.getByRole('region', { name }).count()).toBe(1);
@@ -254,7 +214,7 @@ class FakeQueue {
 
   it('by keyboard: the skip link first, then the theme, which is kept', async () => {
     const { url } = await monitors.open(db);
-    const { page } = await visit(url, { colorScheme: 'light' });
+    const { page } = await visits.open(url, { colorScheme: 'light' });
     await page.getByText('Nobody holds a connection').waitFor();
     const focused = (): Promise<string> =>
       page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
@@ -275,7 +235,7 @@ class FakeQueue {
 
   it('nothing moves for those who asked for that', async () => {
     const { url } = await monitors.open(db);
-    const { page } = await visit(url, { reducedMotion: 'reduce' });
+    const { page } = await visits.open(url, { reducedMotion: 'reduce' });
     await page.getByText('Nobody holds a connection').waitFor();
     const moving = await page.evaluate(() => document.getAnimations().length);
     expect(moving).toBe(0);
@@ -283,7 +243,7 @@ class FakeQueue {
 
   it('asks for the token, refuses a wrong one in words, and shows nothing before', async () => {
     const { url } = await monitors.open(db, { token: 'tok-12345' });
-    const { page } = await visit(url);
+    const { page } = await visits.open(url);
     const field = page.getByLabel('Token', { exact: true });
     await field.waitFor();
     expect(await page.locator('#board').isVisible()).toBe(false);
@@ -306,7 +266,7 @@ class FakeQueue {
   it('says that the connection is lost, and is live again when it is back', async () => {
     const first = await monitors.open(db);
     const port = Number(new URL(first.url).port);
-    const { page } = await visit(first.url);
+    const { page } = await visits.open(first.url);
     await page.getByText('Nobody holds a connection').waitFor();
     await first.close();
     await page.getByText('Connection lost', { exact: true }).waitFor();
@@ -319,7 +279,7 @@ class FakeQueue {
     const tenants = new Map(names.map((name) => [name, bench.open({ connectionLimit: 2 })]));
     const { url } = await monitors.open(tenants);
     const held = await tenants.get('tenant-c')!.getConnection();
-    const { page } = await visit(url);
+    const { page } = await visits.open(url);
     const shown = page.locator('#databases .title');
     await shown.first().waitFor();
     expect(await shown.allTextContents()).toEqual(['tenant-c', 'tenant-a', 'tenant-b']);

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { DistributedLocks, type RetryingPooledDatabase } from '../../src/index';
+import { DatabaseRegistry, DistributedLocks, type RetryingPooledDatabase } from '../../src/index';
 import { LockBench } from '../support/lock-bench';
 import { MonitorBench, ask, stateOf } from '../support/monitor-bench';
-import { familiesOf, lint, valueOf } from '../support/prometheus-lint';
+import { familiesOf, lint, samplesOf, valueOf } from '../support/prometheus-lint';
 import { onEachServer } from '../support/servers';
 import { failure, until } from '../support/until';
 
@@ -157,15 +157,28 @@ onEachServer((bench) => {
     ]);
     const locks = lockBench.keep(new DistributedLocks(db));
     const lease = await locks.acquire('lock-name');
-    await db.query('SELECT 4711 AS column_name');
+    await db.query("SELECT 'card-of-hers' AS column_name");
     const [without, withThem] = await Promise.all([scrape(plain.url), scrape(labelled.url)]);
-    expect(without).not.toMatch(/tenant-7|lock-name|4711|column_name/);
+    expect(without).not.toMatch(/tenant-7|lock-name|card-of-hers|column_name/);
     expect(valueOf(without, 'mysql_boomerang_lock_held')).toBe(1);
-    expect(withThem).not.toMatch(/lock-name|4711|column_name/);
+    expect(withThem).not.toMatch(/lock-name|card-of-hers|column_name/);
     const of = { database: 'tenant-7' };
     expect(valueOf(withThem, 'mysql_boomerang_lock_held', of)).toBe(1);
     expect(valueOf(withThem, 'db_client_connection_max', of)).toBe(3);
     await lease.release();
+  });
+
+  it('bears a name with quotes, backslashes and line breaks in it so that it is read back as it was', async () => {
+    const name = 'a"b\\n\nc}d{,e="1 \u00fc';
+    const { url } = await monitors.open(new Map([[name, db]]), { databaseLabel: true });
+    await db.query('DO 1');
+    const samples = samplesOf(await scrape(url));
+    const back = (text: string): string =>
+      text.replace(/\\(.)/g, (_, one: string) => (one === 'n' ? '\n' : one));
+    for (const { labels } of samples) expect(back(labels['database']!)).toBe(name);
+    for (const of of ['db_client_connection_max', `${DURATION}_bucket`]) {
+      expect(samples.map((sample) => sample.name)).toContain(of);
+    }
   });
 
   it('of several databases is the sum, and never shrinks when one of them goes', async () => {
@@ -197,6 +210,19 @@ onEachServer((bench) => {
       await db.query('DO 1');
       return /operation_duration_seconds_count\{db_operation_name="DO"\}/.test(await scrape(url));
     });
+  });
+
+  it('of a registry counts every statement, the first of a tenant too', async () => {
+    const registry = new DatabaseRegistry(() => bench.address, { maxOpen: 1 });
+    // It looks by itself at nothing but the scrape.
+    const opened = await monitors.open(registry, { interval: 60_000 });
+    for (const tenant of ['a', 'b', 'a']) await (await registry.get(tenant)).query('DO 1');
+    const text = await scrape(opened.url);
+    expect(valueOf(text, DURATION, { db_operation_name: 'DO' })).toBe(3);
+    expect(registry.stats()).toMatchObject({ opened: 3, open: 1 });
+    await opened.close();
+    expect(registry.listenerCount('open')).toBe(0);
+    await registry.end();
   });
 
   it('/health is ready while all is well', async () => {

@@ -50,13 +50,18 @@ onEachServer((bench) => {
         span.end();
       }
     });
-  const ours = (): ReadableSpan[] =>
-    exporter.getFinishedSpans().filter(({ name }) => !name.startsWith('the program'));
+  const spans = (): ReadableSpan[] => exporter.getFinishedSpans();
+  const named = (name: string): ReadableSpan[] =>
+    spans().filter((span) => span.name.startsWith(name));
+  const operationOf = ({ attributes }: ReadableSpan) => attributes['db.operation.name'];
+  const ours = (): ReadableSpan[] => spans().filter((span) => operationOf(span) !== undefined);
+  const childrenOf = (outer: ReadableSpan): ReadableSpan[] =>
+    spans().filter((span) => span.parentSpanContext?.spanId === outer.spanContext().spanId);
 
   it('each statement is a span, a child of the one it was issued in, with no value in it', async () => {
     stop = await openTelemetry();
     await inside('the program', () => db.execute('SELECT ? AS a', ['secret']));
-    const [span, outer] = exporter.getFinishedSpans();
+    const [[span], [outer]] = [ours(), named('the program')];
     expect(span).toMatchObject({
       name: `SELECT ${bench.schema}`,
       parentSpanContext: { spanId: outer!.spanContext().spanId },
@@ -83,15 +88,93 @@ onEachServer((bench) => {
         ),
       ),
     );
-    const outers = exporter.getFinishedSpans().filter(({ name }) => name.startsWith('the program'));
+    const outers = named('the program');
     for (const outer of outers) {
-      const children = ours().filter(
-        ({ parentSpanContext }) => parentSpanContext?.spanId === outer.spanContext().spanId,
-      );
-      const operations = children.map(({ attributes }) => attributes['db.operation.name']);
-      expect(operations).toEqual(['DO', 'BEGIN', 'DO', 'COMMIT']);
+      const [wait, statement, transaction, ...others] = childrenOf(outer);
+      expect(wait?.name).toBe(`wait for connection ${bench.schema}`);
+      expect(operationOf(statement!)).toBe('DO');
+      expect(transaction?.name).toBe(`transaction ${bench.schema}`);
+      expect(childrenOf(transaction!).map(operationOf)).toEqual(['BEGIN', 'DO', 'COMMIT']);
+      expect(others).toEqual([]);
     }
-    expect(ours()).toHaveLength(48);
+    expect([outers.length, ours().length]).toEqual([12, 48]);
+  });
+
+  it('an outermost transaction is a span with its outcome; what it runs, and the program’s own, are inside', async () => {
+    stop = await openTelemetry();
+    await db.query('DO 0');
+    await db.atomic(
+      async (tx) => {
+        await inside('the program', () => tx.query('DO 1'));
+        await db.atomic(() => db.query('DO 2'));
+        await db.atomic(() => db.query('DO 3'), { requiresNew: true });
+        tx.afterCommit(() => inside('the program after', () => db.query('DO 4')));
+      },
+      { label: 'Orders.place' },
+    );
+    const [beside, outer, ...others] = named('transaction');
+    expect(others).toEqual([]);
+    expect(outer!.attributes).toEqual({
+      'db.namespace': bench.schema,
+      'server.address': bench.server.host,
+      'server.port': bench.server.port,
+      'mysql_boomerang.label': 'Orders.place',
+      'mysql_boomerang.outcome': 'committed',
+    });
+    const [own, after] = named('the program');
+    const within = childrenOf(outer!).map((span) => operationOf(span) ?? span.name);
+    expect(within).toEqual([
+      'the program',
+      'SAVEPOINT',
+      'DO',
+      'RELEASE',
+      beside!.name,
+      'COMMIT',
+      'the program after',
+    ]);
+    expect(childrenOf(own!).map(operationOf)).toEqual(['BEGIN', 'DO']);
+    // Its connection is a further one, which has to be opened.
+    const [wait, ...statements] = childrenOf(beside!);
+    expect(wait!.name).toMatch(/^wait for connection/);
+    expect(statements.map(operationOf)).toEqual(['BEGIN', 'DO', 'COMMIT']);
+    expect(childrenOf(after!).map(operationOf)).toEqual(['DO']);
+  });
+
+  it('a transaction that failed bears the error’s kind, and of a message nothing', async () => {
+    stop = await openTelemetry();
+    for (const thrown of [new TypeError('secret'), undefined]) {
+      exporter.reset();
+      await db.atomic(() => Promise.reject(thrown)).catch(() => {});
+      const [span] = named('transaction');
+      const type = thrown?.name ?? 'Error';
+      expect(span!.attributes).toMatchObject({
+        'error.type': type,
+        'mysql_boomerang.outcome': 'rolledBack',
+      });
+      expect(span!.status).toEqual({ code: 2, message: type });
+      expect(span!.events).toEqual([]);
+    }
+  });
+
+  it('a wait for a connection is a span where there was one, failed if none came', async () => {
+    stop = await openTelemetry();
+    const held = await Promise.all([db.getConnection(), db.getConnection()]);
+    exporter.reset();
+    const late = inside('the program', () =>
+      connectionScope(() => db.query('DO 1', [], { timeout: 20 }), { label: 'Late.method' }),
+    );
+    await failure(late);
+    const [wait] = named('wait');
+    expect(childrenOf(named('the program')[0]!)).toEqual([wait]);
+    expect(wait).toMatchObject({
+      attributes: { 'mysql_boomerang.label': 'Late.method', 'error.type': 'ERR_STATEMENT_TIMEOUT' },
+      status: { code: 2 },
+    });
+    await held[0].release();
+    exporter.reset();
+    await db.query('DO 1');
+    expect([named('wait'), ours().length]).toEqual([[], 1]);
+    await held[1].release();
   });
 
   it('a failure bears its code and number, and not the server’s message, which quotes values', async () => {
@@ -116,8 +199,9 @@ onEachServer((bench) => {
   it('after the end there are none', async () => {
     const end = await openTelemetry();
     end();
-    await db.query('DO 1');
-    expect(ours()).toEqual([]);
+    end();
+    await db.atomic(() => db.query('DO 1'));
+    expect(spans()).toEqual([]);
   });
 
   it('a bad option is refused by its name', async () => {

@@ -66,6 +66,20 @@ describe('the numbers of locks, caches and queues', () => {
     expect(samples(book)['mysql_boomerang_thing_hits_total']).toEqual([['', 10]]);
   });
 
+  it('of a tenant that was closed and comes back count on from where they were', () => {
+    const { watched, instruments } = database('a');
+    const part = { hits: 5, size: 1 };
+    instruments.add(part, 'n', OF);
+    const book = new InstrumentBook(false);
+    for (const hits of [5, 5, 7]) {
+      part.hits = hits;
+      book.look([watched]);
+      expect(samples(book)['mysql_boomerang_thing_hits_total']).toEqual([['', hits]]);
+      book.look([]);
+      expect(samples(book)['mysql_boomerang_thing_hits_total']).toEqual([['', hits]]);
+    }
+  });
+
   it('told apart by database leave with it', () => {
     const [a, b] = [database('a'), database('b')];
     const parts = [

@@ -3,6 +3,8 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { ConfigurationError, RetryingPooledDatabase } from '../../src/index';
 import { isLoopback } from '../../src/monitor/loopback';
 import { monitor } from '../../src/monitor/index';
+import type { MonitoredDatabase } from '../../src/monitor/index';
+import { deferred } from '../support/deferred';
 import { MonitorBench, ask, bearer, begun } from '../support/monitor-bench';
 import { failure } from '../support/until';
 
@@ -12,6 +14,20 @@ const db = new RetryingPooledDatabase('mysql://root@127.0.0.1:1/nowhere?acquireT
 afterAll(() => db.end());
 
 const GUARDED = ['/', '/metrics', '/api/state', '/api/events', '/nothing'];
+
+/** A monitor of the database in which some answers are a test's own. */
+async function watchedBy(bench: MonitorBench, answers: Partial<MonitoredDatabase>) {
+  const source: MonitoredDatabase = {
+    stats: () => db.stats(),
+    limits: () => db.limits(),
+    health: () => db.health(),
+    holders: () => db.holders(),
+    instruments: () => db.instruments(),
+    observe: (observer, options) => db.observe(observer, options),
+    ...answers,
+  };
+  return bench.open(source);
+}
 
 describe('the monitor', () => {
   const bench = new MonitorBench();
@@ -31,7 +47,7 @@ describe('the monitor', () => {
   );
 
   it('listens elsewhere with one', async () => {
-    const { url } = await bench.open(db, { host: '0.0.0.0', token: 'open sesame' });
+    const { url } = await bench.open(db, { host: '0.0.0.0', token: 'open-sesame' });
     expect((await ask(`${url}/metrics`)).status).toBe(401);
   });
 
@@ -40,6 +56,9 @@ describe('the monitor', () => {
     [{ port: 65_536 }, 'port'],
     [{ token: '' }, 'token'],
     [{ token: 7 }, 'token'],
+    [{ token: 'open sesame' }, 'token'],
+    [{ token: 'of a file\n' }, 'token'],
+    [{ token: 'sésame' }, 'token'],
     [{ interval: 0 }, 'interval'],
     [{ stacksPerSecond: -1 }, 'stacksPerSecond'],
     [{ databaseLabel: 'yes' }, 'databaseLabel'],
@@ -190,6 +209,34 @@ describe('the monitor', () => {
     stream.pause();
     await opened.close();
     stream.destroy();
+  });
+
+  it('close() ends the watching for good, also while an answer is under way', async () => {
+    let watching = 0;
+    const [asked, answer] = [deferred(), deferred()];
+    const opened = await watchedBy(bench, {
+      // Of a pool on which others wait nobody is asked.
+      stats: () => ({ ...db.stats(), waiting: 0 }),
+      observe: () => {
+        watching++;
+        return () => {
+          watching--;
+        };
+      },
+      health: async () => {
+        asked.resolve();
+        await answer.promise;
+        throw new Error('not today');
+      },
+    });
+    const state = failure(ask(`${opened.url}/api/state`));
+    await asked.promise;
+    expect(watching).toBe(1);
+    await opened.close();
+    await state;
+    answer.resolve();
+    await new Promise(setImmediate);
+    expect(watching).toBe(0);
   });
 
   it('/health: live and not ready, with the reason and no name, while the server is away', async () => {

@@ -275,6 +275,9 @@ describe('operationOf', () => {
     ['/* who */ insert INTO t', 'INSERT'],
     ['-- why\nUPDATE t', 'UPDATE'],
     ['# why\n delete FROM t', 'DELETE'],
+    ['/**/ /***/ /* a * b */ REPLACE INTO t', 'REPLACE'],
+    ['-- a /* b\n/* c -- */SELECT 1', 'SELECT'],
+    ['/* never ended SELECT 1', 'OTHER'],
     ['SECRET stuff', 'OTHER'],
     ['', 'OTHER'],
     ['/*!50000 SELECT */ 1', 'OTHER'],
@@ -283,4 +286,14 @@ describe('operationOf', () => {
     expect(operationOf(sql)).toBe(operation);
     expect(operationOf(sql)).toBe(operation);
   });
+
+  it.each(['-- a line\n', '/* a */ ', '# a line\n'])(
+    'is found at once behind many comments, and so is that there is none: %j',
+    (comment) => {
+      const begun = performance.now();
+      expect(operationOf(`${comment.repeat(32)}/*!50000 SELECT */ 1`)).toBe('OTHER');
+      expect(operationOf(`${comment.repeat(32)}SELECT 1`)).toBe('SELECT');
+      expect(performance.now() - begun).toBeLessThan(1000);
+    },
+  );
 });

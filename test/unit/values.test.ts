@@ -35,7 +35,8 @@ describe('a stored value', () => {
       fc.double(),
       fc.bigInt(),
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-      fc.jsonValue().filter((value) => !JSON.stringify(value).includes('-0')),
+      // JSON has no -0.
+      fc.jsonValue().map((value): unknown => JSON.parse(JSON.stringify(value))),
     );
     fc.assert(fc.property(any, (value) => expect(roundTrip(value)).toStrictEqual(value)));
   });

@@ -24,19 +24,23 @@ export function setTone(target, tone) {
 
 /**
  * Brings the children of `parent` to `items`: those of a key that stays keep their element, and with it
- * focus and what is unfolded.
+ * focus and what is unfolded. Of several with the same key each is the one of its place among them.
  */
 export function reconcile(parent, items, keyOf, make, update) {
   const before = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const met = new Map();
   let previous = null;
   for (const item of items) {
-    const key = String(keyOf(item));
+    const name = String(keyOf(item));
+    const place = met.get(name) ?? 0;
+    met.set(name, place + 1);
+    const key = place === 0 ? name : `${name} #${place}`;
     const child = before.get(key) ?? make(item);
     before.delete(key);
     child.dataset.key = key;
     update(child, item);
-    const place = previous === null ? parent.firstElementChild : previous.nextElementSibling;
-    if (place !== child) parent.insertBefore(child, place);
+    const next = previous === null ? parent.firstElementChild : previous.nextElementSibling;
+    if (next !== child) parent.insertBefore(child, next);
     previous = child;
   }
   for (const child of before.values()) child.remove();

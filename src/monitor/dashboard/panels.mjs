@@ -47,15 +47,16 @@ export function showHolders({ holders, totals }) {
     const where = heldFor === null ? `${session}, taken before this monitor began` : session;
     part(item, 'meta').hidden = stack !== null;
     setText(part(item, 'meta'), where);
-    showStack(item, `${where}: where it was taken`, stack);
+    showMore(item, `${where}: where it was taken`, stack);
   };
   const keyOf = ({ database, threadId }) => `${database} ${threadId}`;
   reconcile(byId('holders'), shown, keyOf, row, update);
 }
 
-function showStack(item, summary, stack) {
+/** What is unfolded below a row; `null`: nothing. */
+function showMore(item, summary, text) {
   let details = item.querySelector('details');
-  if (stack === null) {
+  if (text === null) {
     details?.remove();
     return;
   }
@@ -64,8 +65,11 @@ function showStack(item, summary, stack) {
     item.append(details);
   }
   setText(details.querySelector('summary'), summary);
-  setText(details.querySelector('pre'), stack);
+  setText(details.querySelector('pre'), text);
 }
+
+/** A statement of more characters may be cut off after some lines. */
+const CUT_OFF_FROM = 80;
 
 export function showSlow({ slow: { threshold, noted, statements } }) {
   const rule = threshold === 0 ? 'not listed' : `from ${duration(threshold)} on`;
@@ -80,12 +84,12 @@ export function showSlow({ slow: { threshold, noted, statements } }) {
   };
   const update = (item, { text, count: times, total, worst, failed, lastAt }) => {
     setText(part(item, 'title'), text);
-    part(item, 'title').title = text;
     setText(part(item, 'worst'), duration(worst));
     const often =
       times === 1 ? 'once' : `${plural(times, 'time')}, ${duration(total / times)} on average`;
     const failures = failed === 0 ? '' : `, ${count(failed)} failed`;
     setText(part(item, 'meta'), `${sentence(often)}${failures}, last at ${clock(lastAt)}`);
+    showMore(item, 'The whole statement', text.length < CUT_OFF_FROM ? null : text);
   };
   reconcile(byId('statements'), statements, ({ text }) => text, make, update);
 }
