@@ -1,8 +1,10 @@
 import KeyvMysql from '@keyv/mysql';
+import { Keyv } from 'keyv';
 import { createRequire } from 'node:module';
 import session from 'express-session';
 
 import { Redis } from 'ioredis';
+import { createPool } from 'mysql2/promise';
 import type { Cache } from '../../src/index';
 import type { RedisHandle } from '../server';
 import { POOL_SIZE } from './contestants';
@@ -19,7 +21,12 @@ interface MysqlSessionStore {
 /** Ours beside what people keep a cache in. */
 export interface CacheContestants {
   readonly cache: Cache;
-  readonly keyv: KeyvMysql;
+  /** As its manual has it used: Keyv makes text of values, and knows when they expire. */
+  readonly keyv: Keyv;
+  /** The same without Keyv: text by key, no expiry. */
+  readonly adapter: KeyvMysql;
+  /** What a round trip takes at least. */
+  readonly ping: () => Promise<unknown>;
   readonly sessions: MysqlSessionStore;
   /** On a Redis of its own, where there is one. */
   readonly redis: Redis | undefined;
@@ -32,15 +39,15 @@ const MysqlStore = makeStore(session) as new (options: object) => MysqlSessionSt
 let tables = 0;
 
 /** A pool of its own for each: @keyv/mysql has one for all its instances, told apart by the address. */
-async function openKeyv(url: string): Promise<KeyvMysql> {
+async function openAdapter(url: string): Promise<KeyvMysql> {
   const address = new URL(url);
-  const keyv = new KeyvMysql({
+  const adapter = new KeyvMysql({
     uri: address.href,
     table: `keyv${tables++}`,
     connectionLimit: POOL_SIZE,
   });
-  await Promise.all(Array.from({ length: POOL_SIZE }, () => keyv.get('nothing')));
-  return keyv;
+  await Promise.all(Array.from({ length: POOL_SIZE }, () => adapter.get('nothing')));
+  return adapter;
 }
 
 export const openCaches =
@@ -53,12 +60,15 @@ export const openCaches =
     const cache = new Cache(db, { namespace: 'bench' });
     const taken = await Promise.all(Array.from({ length: POOL_SIZE }, () => db.getConnection()));
     await Promise.all(taken.map((connection) => connection.release()));
-    const keyv = await openKeyv(url);
+    const adapter = await openAdapter(url);
+    const keyv = new Keyv({ store: adapter, namespace: 'bench' });
+    const plain = createPool(address);
     const sessions = new MysqlStore({ ...address, clearExpired: false });
     await sessions.onReady();
     const redis =
       handle === undefined ? undefined : new Redis({ host: '127.0.0.1', port: handle.port });
-    const pools = { cache, keyv, sessions, redis };
+    const ping = (): Promise<unknown> => plain.execute('SELECT 1');
+    const pools = { cache, keyv, adapter, ping, sessions, redis };
     return {
       pools,
       // Its module holds one pool only: the same again, measured twice.
@@ -66,8 +76,8 @@ export const openCaches =
       close: async () => {
         redis?.disconnect();
         await cache.close();
-        await keyv.disconnect();
-        await Promise.all([db.end(), sessions.close()]);
+        await adapter.disconnect();
+        await Promise.all([db.end(), sessions.close(), plain.end()]);
       },
     };
   };

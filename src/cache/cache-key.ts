@@ -10,6 +10,7 @@ const LONGEST_TAG = 1024;
 /** Of a row's id: what all rows of a namespace begin with, and the rest. */
 const HEAD = 8;
 const TAIL = 16;
+/** Of a tag's: as much of each. Were two tags alike in it, invalidating one would be of both. */
 export const TAG_BYTES = 16;
 
 const SEPARATOR = Buffer.alloc(1);
@@ -20,7 +21,7 @@ export interface CacheKey {
   readonly id: Buffer;
   /** Namespace and key in full: what makes a collision of ids a miss and not a mix-up. */
   readonly full: Buffer;
-  /** The id as text, for maps in memory. */
+  /** The same as text, one character per byte, for maps in memory. */
   readonly name: string;
 }
 
@@ -41,6 +42,9 @@ const sha256: (data: Buffer) => Buffer =
     ? (data) => crypto.hash('sha256', data, 'buffer')
     : (data) => crypto.createHash('sha256').update(data).digest();
 
+/** The name of the row that has this full key. */
+export const nameOf = (full: Buffer): string => full.toString('latin1');
+
 /**
  * A part of the table that is cleared by itself. Its rows lie together: their ids begin alike, and
  * within it they are spread evenly, which is what the sampling of the eviction relies on.
@@ -55,6 +59,9 @@ export class Namespace {
   /** The bounds of its ids: the lowest, and one above the highest. */
   readonly first: Buffer;
   readonly beyond: Buffer;
+  /** Those of its tags' ids. */
+  readonly firstTag: Buffer;
+  readonly lastTag: Buffer;
 
   /** @throws {ConfigurationError} for what is no name. */
   constructor(name: unknown) {
@@ -68,6 +75,8 @@ export class Namespace {
     this.epochId = digest(TAG_BYTES, 'namespace', SEPARATOR, this.#prefix);
     this.first = Buffer.concat([this.#head, Buffer.alloc(TAIL)]);
     this.beyond = Buffer.concat([this.#head, Buffer.alloc(TAIL, 0xff)]);
+    this.firstTag = this.first.subarray(0, TAG_BYTES);
+    this.lastTag = this.beyond.subarray(0, TAG_BYTES);
   }
 
   /** @throws {InvalidArgumentError} naming the rule, never the key. */
@@ -86,7 +95,7 @@ export class Namespace {
     const bytes = toBytes('key', key, { longest: LONGEST_KEY });
     const full = Buffer.concat([this.#prefix, bytes]);
     const id = Buffer.concat([this.#head, digest(TAIL, full)]);
-    return { id, full, name: id.toString('latin1', HEAD) };
+    return { id, full, name: nameOf(full) };
   }
 
   /** What the full keys begin with of keys that begin so. @throws {InvalidArgumentError} naming the rule. */
@@ -104,7 +113,8 @@ export class Namespace {
   /** @throws {InvalidArgumentError} naming the rule, never the tag. */
   tag(tag: unknown): Buffer {
     const bytes = toBytes('tag', tag, { least: 1, longest: LONGEST_TAG });
-    return digest(TAG_BYTES, 'tag', SEPARATOR, this.#prefix, bytes);
+    const tail = digest(TAG_BYTES - HEAD, 'tag', SEPARATOR, this.#prefix, bytes);
+    return Buffer.concat([this.#head, tail]);
   }
 
   /** Somewhere among its ids. `share` is from 0 to 1. */

@@ -35,13 +35,14 @@ export interface CompressOptions {
 /** How a value is had where there is none. */
 export interface GetOrSetOptions extends SetOptions {
   /**
-   * How long in ms the factory may take before a stale value is served in its place, where there is
-   * one; it goes on, and its value is stored. 0 waits for it. @default 0
+   * How long in ms the factory, and the right to run it, may take before a stale value is served in its
+   * place, where there is one; it goes on, and its value is stored. 0 waits for it. @default 0
    */
   readonly timeout?: number;
   /**
-   * How long in ms the call may take where there is nothing to serve, waiting for another process
-   * included; then it rejects with {@link FactoryTimeoutError}. 0 is no limit. @default 0
+   * How long in ms the call may take, waiting for the database and for another process included. Then
+   * a stale value is served, or where there is none it rejects with {@link FactoryTimeoutError}; and
+   * others may take over from this process. 0 is no limit. @default 0
    */
   readonly hardTimeout?: number;
   /**

@@ -16,6 +16,7 @@ import { newCounters, type CacheStats } from './cache-stats';
 import { CacheSweep } from './cache-sweep';
 import { CacheRows } from './cache-rows';
 import { cacheTable } from './cache-table';
+import type { KeyRow, PageRow } from './cache-row';
 import { CacheTagTable, cacheTagTable } from './cache-tag-table';
 import type { Entry, Found, Packed } from './entry';
 import { EntryReader } from './entry-reader';
@@ -32,8 +33,8 @@ const NOTE_EVERY = 1000;
 type OnChange = (keys: readonly CacheKey[] | undefined) => void;
 
 /** Some entries, and where the next ones are; `undefined` after the last. */
-export interface Page {
-  readonly found: [key: string, found: Found][];
+export interface Page<T> {
+  readonly found: T[];
   readonly last: Buffer | undefined;
 }
 
@@ -67,8 +68,11 @@ export class CacheParts {
     this.terms = (given, rules) => calls.for(given, rules);
     this.namespace = new Namespace(resolved.namespace);
     this.packer = new Packer(resolved.serializer);
-    this.tags = new CacheTagTable(access);
-    this.table = new CacheRows(access, this.tags.table, this.namespace.epochId, statementTimeout);
+    this.tags = new CacheTagTable(access, statementTimeout);
+    this.table = new CacheRows(access, this.tags.table, this.namespace.epochId, {
+      timeout: statementTimeout,
+      timed: memory !== undefined,
+    });
     this.reader = new EntryReader(db, this.table, this.tags);
     this.writer = new EntryWriter(db, this.table, this.tags, this.namespace);
     this.memory = memory === undefined ? undefined : new MemoryTier(memory, clock);
@@ -79,7 +83,7 @@ export class CacheParts {
       missOnError: (error) => this.#isMiss(error),
       onStored: (entry) => this.#wrote([entry]),
     });
-    const sweep = new CacheSweep(table, this.tags, reader, namespace);
+    const sweep = new CacheSweep(table, this.tags, reader, namespace, clock);
     this.sweeper = new Sweeper({
       clock,
       logger,
@@ -128,7 +132,7 @@ export class CacheParts {
     const mark = this.memory?.begin();
     return this.reader.value(key).then(
       (found) => {
-        this.#count(found);
+        this.#count(found !== undefined);
         if (found !== undefined && mark !== undefined && openFrame(this.db) === undefined) {
           this.memory?.put(key.name, found, mark);
         }
@@ -136,10 +140,17 @@ export class CacheParts {
       },
       (error: unknown) => {
         if (!this.#isMiss(error)) throw error;
-        this.#count(undefined);
+        this.#count(false);
         return undefined;
       },
     );
+  }
+
+  async has(key: CacheKey): Promise<boolean> {
+    if (this.recall(key) !== undefined) return true;
+    const isThere = await this.#tolerated(this.reader.has(key), false);
+    this.#count(isThere);
+    return isThere;
   }
 
   async readMany(keys: readonly CacheKey[]): Promise<(Packed | undefined)[]> {
@@ -154,7 +165,7 @@ export class CacheParts {
     return keys.map((key, at) => {
       if (all[at] !== undefined) return all[at];
       const one = found[next++];
-      this.#count(one);
+      this.#count(one !== undefined);
       if (one !== undefined && mark !== undefined && isOutside) {
         this.memory?.put(key.name, one, mark);
       }
@@ -163,17 +174,27 @@ export class CacheParts {
   }
 
   /** Entries after an id, and where the next page begins; `undefined` after the last one. */
-  async page(after: Buffer, prefix: Buffer, most: number): Promise<Page> {
+  async page(after: Buffer, prefix: Buffer, most: number): Promise<Page<[string, Packed]>> {
     const rows = await this.table.page(after, this.namespace.beyond, prefix, most);
+    return this.#pageOf(rows, most, (key, { kind, value }) => [key, { kind, bytes: value }]);
+  }
+
+  /** Their keys alone. */
+  async keyPage(after: Buffer, prefix: Buffer, most: number): Promise<Page<string>> {
+    const rows = await this.table.keyPage(after, this.namespace.beyond, prefix, most);
+    return this.#pageOf(rows, most, (key) => key);
+  }
+
+  async #pageOf<Row extends PageRow<KeyRow>, T>(
+    rows: readonly Row[],
+    most: number,
+    read: (key: string, row: Row) => T,
+  ): Promise<Page<T>> {
     const voids = await this.reader.voids(rows);
-    const found: [string, Found][] = [];
+    const found: T[] = [];
     for (const row of rows) {
       const key = this.namespace.keyOf(row.full_key);
-      if (key === undefined || voids.has(row)) continue;
-      found.push([
-        key.toString(),
-        { kind: row.kind, bytes: row.value, freshFor: Number(row.fresh) / 1000 },
-      ]);
+      if (key !== undefined && !voids.has(row)) found.push(read(key.toString(), row));
     }
     return { found, last: rows.length < most ? undefined : rows.at(-1)?.id };
   }
@@ -194,11 +215,11 @@ export class CacheParts {
   async bury(keys: readonly CacheKey[]): Promise<number> {
     if (keys.length === 0) return 0;
     const distinct = [...new Map(keys.map((key) => [key.name, key])).values()];
-    const found = await this.reader.values(distinct);
+    const { size } = await this.reader.present(distinct);
     await this.#changing(distinct, this.writer.bury(distinct));
     this.#counters.deletes += distinct.length;
     this.sweeper.ride();
-    return found.filter((one) => one !== undefined).length;
+    return size;
   }
 
   async raise(tag: Buffer): Promise<void> {
@@ -246,9 +267,9 @@ export class CacheParts {
     this.sweeper.ride();
   }
 
-  #count(found: Found | undefined): void {
-    if (found === undefined) this.#counters.misses++;
-    else this.#counters.hits++;
+  #count(isThere: boolean): void {
+    if (isThere) this.#counters.hits++;
+    else this.#counters.misses++;
   }
 
   async #tolerated<T>(read: Promise<T>, missed: T): Promise<T> {

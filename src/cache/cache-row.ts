@@ -1,20 +1,29 @@
 /** A value that counts. Numbers come as strings where the program asks for that (`bigNumberStrings`). */
-export interface SoleValueRow {
+export interface FoundRow {
   readonly kind: number;
   readonly value: Buffer;
-  /** In µs. */
-  readonly fresh: number | string;
+  /** In µs; absent where nobody keeps values. */
+  readonly fresh?: number | string;
+}
+
+/** The same of the one that was asked for. */
+export interface SoleValueRow extends FoundRow {
   /** Whether it has tags, which have to count too. */
   readonly tagged: number | string;
 }
 
-/** The same among others, where its tags are still to be looked at. */
-export interface ValueRow extends SoleValueRow {
-  readonly id: Buffer;
+/** The key of a value that counts, if its tags do, which are still to be looked at. */
+export interface KeyRow {
   readonly full_key: Buffer;
   readonly tags: Buffer | null;
   readonly tag_sum: number | string;
 }
+
+/** The same with the value. */
+export interface ValueRow extends KeyRow, FoundRow {}
+
+/** One of a page of rows, with where it lies. */
+export type PageRow<Row extends KeyRow> = Row & { readonly id: Buffer };
 
 /** A row as it is, valid or not. */
 export interface LookRow extends Omit<ValueRow, 'kind' | 'value'> {
@@ -23,6 +32,7 @@ export interface LookRow extends Omit<ValueRow, 'kind' | 'value'> {
   readonly version: Buffer;
   readonly cost: number | string;
   /** In µs, as all times. */
+  readonly fresh: number | string;
   readonly remaining: number | string;
   readonly filling: number | string | null;
   /** Of its namespace, and, where one key was asked for, of its tags. */

@@ -3,13 +3,26 @@ import { partsOf, type DatabaseParts } from '../pooled-database';
 import { currentContext } from '../scope/context';
 import type { TableAccess } from '../schema/table-access';
 import type { CacheKey } from './cache-key';
-import type { Doomed, LookRow, SampleRow, SoleValueRow, ValueRow, WalkRow } from './cache-row';
+import type {
+  Doomed,
+  KeyRow,
+  LookRow,
+  PageRow,
+  SampleRow,
+  SoleValueRow,
+  ValueRow,
+  WalkRow,
+} from './cache-row';
 import { cacheTable, statementsOn } from './cache-table';
 import type { Entry } from './entry';
 
 const micros = (ms: number): number => Math.round(ms * 1000);
 /** What a row takes beside its value, about. */
 const sizeOf = ({ key, packed }: Entry): number => packed.bytes.length + key.full.length + 100;
+/** Parameters of a row up to its epoch, and with it. */
+const COLUMNS_TO_EPOCH = 7;
+/** Rows behind `after` up to `beyond` whose full keys begin with `prefix`; so many at most. */
+type PageOfRows = [after: Buffer, beyond: Buffer, prefix: Buffer, most: number];
 const byId = (a: Entry, b: Entry): number => Buffer.compare(a.key.id, b.key.id);
 
 /** Every statement on the table of entries. All run in the caller's transaction or scope. */
@@ -22,13 +35,21 @@ export class CacheRows {
   /** Whether a value with tags was met: until then a read does not ask for versions of tags. */
   #meetsTags = false;
 
-  /** @param timeout of each statement, in ms; 0 is the database's own. */
-  constructor(access: TableAccess, tagTable: string, epochId: Buffer, timeout: number) {
+  /**
+   * @param timeout of each statement, in ms; 0 is the database's own.
+   * @param timed whether values come with how long they are fresh.
+   */
+  constructor(
+    access: TableAccess,
+    tagTable: string,
+    epochId: Buffer,
+    { timeout, timed }: { readonly timeout: number; readonly timed: boolean },
+  ) {
     this.#access = access;
     this.#own = partsOf(access.db);
     this.#epoch = epochId;
     this.#timeout = timeout;
-    this.#sql = statementsOn(access.name(cacheTable), tagTable);
+    this.#sql = statementsOn(access.name(cacheTable), tagTable, timed);
   }
 
   /** The value of one key, if it counts. */
@@ -47,6 +68,11 @@ export class CacheRows {
     return this.#rows(this.#sql.values(ids.length), [...ids, this.#epoch]);
   }
 
+  /** Keys of several whose values count if their tags do. */
+  keys(ids: readonly Buffer[]): Promise<KeyRow[]> {
+    return this.#rows(this.#sql.keys(ids.length), [...ids, this.#epoch]);
+  }
+
   async look({ id, full }: CacheKey): Promise<LookRow | undefined> {
     return (await this.#rows<LookRow>(this.#sql.look, [this.#epoch, id, full]))[0];
   }
@@ -55,22 +81,28 @@ export class CacheRows {
     return this.#rows(this.#sql.looks(ids.length), [this.#epoch, ...ids]);
   }
 
-  /** Writes entries, whatever was there. Fills that are under way are overtaken. */
-  async put(entries: readonly Entry[], version: Buffer): Promise<void> {
+  /**
+   * Writes entries, whatever was there. Fills that are under way are overtaken.
+   *
+   * @param epoch of those entries that bear none of their own.
+   * @returns the epoch that counted while it wrote; where it is another one, those entries are void.
+   */
+  async put(entries: readonly Entry[], version: Buffer, epoch: number): Promise<number> {
     const sorted = entries.length > 1 ? entries.toSorted(byId) : entries;
+    const asks = sorted.some(({ basis }) => basis.epoch === undefined);
     const values: unknown[] = [];
-    let rows = '';
     for (const entry of sorted) {
       const { key, packed, basis, ttl, grace } = entry;
-      rows += rows === '' ? '' : ', ';
-      rows += basis.epoch === undefined ? this.#sql.rowNow : this.#sql.row;
       values.push(key.id, key.full, version, packed.kind, packed.bytes, sizeOf(entry));
-      values.push(basis.epoch ?? this.#epoch, ...tagsOf(entry));
-      values.push(micros(ttl), micros(ttl + grace));
+      values.push(basis.epoch ?? epoch);
+      // Asked for in the first row.
+      if (asks && values.length === COLUMNS_TO_EPOCH) values.push(this.#epoch);
+      values.push(...tagsOf(entry), micros(ttl), micros(ttl + grace));
     }
-    const sql = `${this.#sql.put} ${rows} ${this.#sql.overwrite}`;
+    const sql = asks ? this.#sql.putAsking(sorted.length) : this.#sql.put(sorted.length);
     // Run again after a lost answer it could bring back what somebody has deleted since.
-    await this.#change(sql, values, false);
+    const { insertId } = await this.#change(sql, values, false);
+    return asks ? insertId : epoch;
   }
 
   /**
@@ -128,8 +160,7 @@ export class CacheRows {
   async bury(keys: readonly CacheKey[], version: Buffer, ms: number): Promise<void> {
     const sorted = keys.toSorted((a, b) => Buffer.compare(a.id, b.id));
     const values = sorted.flatMap(({ id, full }) => [id, full, version, micros(ms)]);
-    const rows = sorted.map(() => this.#sql.tombstone).join(', ');
-    await this.#change(`${this.#sql.put} ${rows} ${this.#sql.overwrite}`, values);
+    await this.#change(this.#sql.bury(sorted.length), values);
   }
 
   /** Gives a value that counts another time. */
@@ -170,15 +201,24 @@ export class CacheRows {
   }
 
   /** Keys and values that count, but for their tags, in the order of their ids. */
-  page(after: Buffer, beyond: Buffer, prefix: Buffer, most: number): Promise<ValueRow[]> {
-    const values = [after, beyond, prefix.length, prefix, this.#epoch, String(most)];
-    return this.#rows(this.#sql.page, values);
+  page(...where: PageOfRows): Promise<PageRow<ValueRow>[]> {
+    return this.#rows(this.#sql.page, this.#pageValues(...where));
+  }
+
+  /** The keys alone. */
+  keyPage(...where: PageOfRows): Promise<PageRow<KeyRow>[]> {
+    return this.#rows(this.#sql.keyPage, this.#pageValues(...where));
+  }
+
+  #pageValues(...[after, beyond, prefix, most]: PageOfRows): unknown[] {
+    return [after, beyond, prefix.length, prefix, this.#epoch, String(most)];
   }
 
   /** How many count, but for their tags. */
   async count(first: Buffer, beyond: Buffer): Promise<number> {
-    const rows = await this.#rows<{ count: number }>(this.#sql.count, [first, beyond, this.#epoch]);
-    return rows[0]?.count ?? 0;
+    const values = [first, beyond, this.#epoch];
+    const [row] = await this.#rows<{ count: number | string }>(this.#sql.count, values);
+    return Number(row?.count ?? 0);
   }
 
   #assigned(entry: Entry, version: Buffer, cost: number): unknown[] {

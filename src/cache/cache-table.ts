@@ -1,4 +1,4 @@
-import { marks } from '../schema/marks';
+import { marks, perCount } from '../schema/marks';
 import type { TableDefinition } from '../schema/table';
 import { TAG_BYTES } from './cache-key';
 import { versionSql, versionSumSql } from './cache-tag-table';
@@ -52,8 +52,12 @@ const until = (column: string): string => `TIMESTAMPDIFF(MICROSECOND, ${NOW}, ${
 const COLUMNS =
   'id, full_key, version, kind, value, size, epoch, tags, tag_sum, cost, written_at, fresh_until, gone_at';
 
-/** Every statement, or what it is made of. */
-export function statementsOn(table: string, tagTable: string) {
+/**
+ * Every statement, or what it is made of.
+ *
+ * @param timed whether values come with how long they are fresh: who keeps them has to know.
+ */
+export function statementsOn(table: string, tagTable: string, timed: boolean) {
   const epoch = versionSql(tagTable);
   // For one key the row is known when the subquery is planned, and each of these a constant.
   const ids = Array.from(
@@ -62,10 +66,11 @@ export function statementsOn(table: string, tagTable: string) {
   );
   const tagsHold = `(c.tags IS NULL OR c.tag_sum = ${versionSumSql(tagTable, ids)})`;
   const counts = `kind IS NOT NULL AND fresh_until > ${NOW} AND epoch = ${epoch}`;
-  const sole = `kind, value, ${until('fresh_until')} AS fresh, tags IS NOT NULL AS tagged`;
-  const value = `id, full_key, ${sole}, tags, tag_sum`;
+  const fresh = `${until('fresh_until')} AS fresh`;
+  const sole = timed ? `kind, value, ${fresh}` : 'kind, value';
+  const value = `full_key, ${sole}, tags, tag_sum`;
   const look =
-    `${value}, version, cost, ${until('gone_at')} AS remaining, ` +
+    `full_key, kind, value, ${fresh}, tags, tag_sum, version, cost, ${until('gone_at')} AS remaining, ` +
     `${until('fill_until')} AS filling, `;
   const assigned =
     'version = ?, kind = ?, value = ?, size = ?, epoch = ?, tags = ?, tag_sum = ?, cost = ?, ' +
@@ -73,31 +78,47 @@ export function statementsOn(table: string, tagTable: string) {
   const isFree = `((${UNFILLED} AND version <=> ?) OR filler <=> ?)`;
   const row = (epochSql: string): string =>
     `(?, ?, ?, ?, ?, ?, ${epochSql}, ?, ?, 0, ${NOW}, ${LATER}, ${LATER})`;
+  const rows = (count: number, first = row('?')): string =>
+    first + `, ${row('?')}`.repeat(count - 1);
+  const overwrite =
+    'ON DUPLICATE KEY UPDATE ' +
+    COLUMNS.split(', ')
+      .slice(1)
+      .map((column) => `${column} = VALUES(${column})`)
+      .join(', ') +
+    ', filler = NULL, fill_until = NULL';
+  const upsert = (written: string): string =>
+    `INSERT INTO ${table} (${COLUMNS}) VALUES ${written} ${overwrite}`;
   // As of many tables, since only those take an index.
   const remove = (count: number): string =>
     `DELETE c FROM ${table} AS c FORCE INDEX (PRIMARY) WHERE c.id IN (${marks(count)})`;
+  const page = (columns: string): string =>
+    `SELECT ${columns} FROM ${table} FORCE INDEX (PRIMARY) ` +
+    `WHERE id > ? AND id <= ? AND LEFT(full_key, ?) = ? AND ${counts} ORDER BY id LIMIT ?`;
   return {
-    value: `SELECT ${sole} FROM ${table} WHERE id = ? AND full_key = ? AND ${counts}`,
+    value: `SELECT ${sole}, tags IS NOT NULL AS tagged FROM ${table} WHERE id = ? AND full_key = ? AND ${counts}`,
     taggedValue: `SELECT ${sole} FROM ${table} c WHERE id = ? AND full_key = ? AND ${counts} AND ${tagsHold}`,
-    values: (count: number) =>
-      `SELECT ${value} FROM ${table} WHERE id IN (${marks(count)}) AND ${counts}`,
+    values: perCount(
+      (count) => `SELECT ${value} FROM ${table} WHERE id IN (${marks(count)}) AND ${counts}`,
+    ),
+    keys: perCount(
+      (count) =>
+        `SELECT full_key, tags, tag_sum FROM ${table} WHERE id IN (${marks(count)}) AND ${counts}`,
+    ),
     look:
       `SELECT ${look} epoch = ${epoch} AND ${tagsHold} AS valid ` +
       `FROM ${table} c WHERE id = ? AND full_key = ?`,
-    looks: (count: number) =>
-      `SELECT ${look} epoch = ${epoch} AS valid FROM ${table} WHERE id IN (${marks(count)})`,
-    put: `INSERT INTO ${table} (${COLUMNS}) VALUES`,
-    row: row('?'),
-    // Waits for a transaction that has cleared the namespace and is open still.
-    rowNow: row(epoch),
-    tombstone: `(?, ?, ?, NULL, NULL, 0, 0, NULL, 0, 0, ${NOW}, ${NOW}, ${LATER})`,
-    overwrite:
-      'ON DUPLICATE KEY UPDATE ' +
-      COLUMNS.split(', ')
-        .slice(1)
-        .map((column) => `${column} = VALUES(${column})`)
-        .join(', ') +
-      ', filler = NULL, fill_until = NULL',
+    looks: perCount(
+      (count) =>
+        `SELECT ${look} epoch = ${epoch} AS valid FROM ${table} WHERE id IN (${marks(count)})`,
+    ),
+    put: perCount((count) => upsert(rows(count))),
+    // The answer's `insertId` is the epoch that counts while it is written; it waits for a
+    // transaction that has cleared the namespace and is open still.
+    putAsking: perCount((count) => upsert(rows(count, row(`? + 0 * LAST_INSERT_ID(${epoch})`)))),
+    bury: perCount((count) =>
+      upsert(marks(count, `(?, ?, ?, NULL, NULL, 0, 0, NULL, 0, 0, ${NOW}, ${NOW}, ${LATER})`)),
+    ),
     // Assignments are made from left to right: what decides comes last.
     lease:
       `INSERT INTO ${table} (id, full_key, version, size, epoch, cost, written_at, fresh_until, gone_at, ` +
@@ -131,9 +152,8 @@ export function statementsOn(table: string, tagTable: string) {
       `SELECT id, version, size, TIMESTAMPDIFF(MICROSECOND, written_at, ${NOW}) AS age ` +
       `FROM ${table} FORCE INDEX (PRIMARY) ` +
       'WHERE id >= ? AND id <= ? AND kind IS NOT NULL ORDER BY id LIMIT ?',
-    page:
-      `SELECT ${value} FROM ${table} FORCE INDEX (PRIMARY) ` +
-      `WHERE id > ? AND id <= ? AND LEFT(full_key, ?) = ? AND ${counts} ORDER BY id LIMIT ?`,
+    page: page(`id, ${value}`),
+    keyPage: page('id, full_key, tags, tag_sum'),
     totals:
       `SELECT LEFT(full_key, LOCATE(CHAR(0), full_key) - 1) AS namespace, epoch, COUNT(*) AS entries, ` +
       `SUM(fresh_until > ${NOW}) AS fresh, SUM(gone_at <= ${NOW}) AS gone, SUM(size) AS bytes ` +

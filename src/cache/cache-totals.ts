@@ -34,8 +34,8 @@ export async function cacheTotals(
   prefix: string,
 ): Promise<CacheTotals[]> {
   const access = new TableAccess(db, [cacheTable, cacheTagTable], prefix, false);
-  const tags = new CacheTagTable(access);
-  const { totals } = statementsOn(access.name(cacheTable), tags.table);
+  const tags = new CacheTagTable(access, 0);
+  const { totals } = statementsOn(access.name(cacheTable), tags.table, false);
   const { statements } = partsOf(db);
   const [rows] = await access.run(() => statements.here<Row[]>(totals, [], { idempotent: true }));
   const names = [...new Set(rows.map(({ namespace }) => namespace.toString()))];

@@ -3,13 +3,13 @@ import { releaseConnection } from '../decorators/release-connection';
 import { InvalidArgumentError, checkFunction, checkOptionNames } from '../errors';
 import type { Instruments } from '../metrics/instruments';
 import { partsOf } from '../pooled-database';
-import { openFrame } from '../schema/standing';
+import { holdsConnection, openFrame } from '../schema/standing';
 import { CACHE_INSTRUMENT } from './cache-instrument';
 import type { CacheKey } from './cache-key';
 import type { CacheOptions, GetOrSetOptions, SetOptions } from './cache-options';
 import { CacheParts, type Page } from './cache-parts';
 import type { CacheStats } from './cache-stats';
-import type { Entry, Found, Packed } from './entry';
+import type { Entry } from './entry';
 import { letGo, type Filled } from './filler';
 
 /** An entry of {@link Cache.setMany}. */
@@ -52,7 +52,7 @@ export class Cache {
   /**
    * The value of a key; `undefined` where there is none, or its time is over.
    *
-   * What callers who hold no connection ask for in one moment is read by one statement.
+   * What callers who hold no connection ask for in one moment is read together.
    */
   @releaseConnection
   get<T = unknown>(key: string): Promise<T | undefined> {
@@ -72,9 +72,7 @@ export class Cache {
 
   async _getMany<T = unknown>(keys: readonly string[]): Promise<(T | undefined)[]> {
     const found = await this.#parts.readMany(this.#keysOf(keys));
-    const unpacked = async (one: Packed | undefined): Promise<T | undefined> =>
-      one === undefined ? undefined : ((await this.#parts.unpack(one)) as T);
-    return Promise.all(found.map(unpacked));
+    return (await this.#parts.packer.unpackAll(found)) as (T | undefined)[];
   }
 
   @releaseConnection
@@ -83,7 +81,7 @@ export class Cache {
   }
 
   async _has(key: string): Promise<boolean> {
-    return (await this.#parts.read(this.#parts.key(key))) !== undefined;
+    return this.#parts.has(this.#parts.key(key));
   }
 
   /**
@@ -192,7 +190,10 @@ export class Cache {
     if (kept !== undefined) return this.#parts.unpack(kept) as T;
     const running = this.#flights.get(wish.key.name);
     if (running !== undefined) await letGo(db);
-    const filled = await (running ?? this.#fly(wish.key, () => filler.get(wish)));
+    const find = (): Promise<Filled> => filler.get(wish);
+    // Others may join: what ends the first one's scope is not to end it, unless it has the connection.
+    const alone = holdsConnection(db) ? find : () => db.withoutScope(find);
+    const filled = await (running ?? this.#fly(wish.key, alone));
     return (filled === undefined ? undefined : this.#parts.unpack(filled.packed)) as T;
   }
 
@@ -233,9 +234,8 @@ export class Cache {
   /** Removes the values of all keys that begin so, page by page. Resolves to how many there were. */
   async deletePrefix(prefix: string): Promise<number> {
     let removed = 0;
-    for await (const page of this.#pages(prefix)) {
-      removed += await this.deleteMany(page.map(([key]) => key));
-    }
+    const read = this.#parts.keyPage.bind(this.#parts);
+    for await (const keys of this.#pages(prefix, read)) removed += await this.deleteMany(keys);
     return removed;
   }
 
@@ -246,7 +246,8 @@ export class Cache {
   async *entries<T = unknown>(
     prefix = '',
   ): AsyncGenerator<[key: string, value: T], void, undefined> {
-    for await (const page of this.#pages(prefix)) {
+    const read = this.#parts.page.bind(this.#parts);
+    for await (const page of this.#pages(prefix, read)) {
       for (const [key, found] of page) yield [key, (await this.#parts.unpack(found)) as T];
     }
   }
@@ -285,11 +286,14 @@ export class Cache {
     await this.close();
   }
 
-  async *#pages(prefix: string): AsyncGenerator<[string, Found][], void, undefined> {
+  async *#pages<T>(
+    prefix: string,
+    read: (after: Buffer, begin: Buffer, most: number) => Promise<Page<T>>,
+  ): AsyncGenerator<T[], void, undefined> {
     const begin = this.#parts.namespace.prefix(prefix);
     let after: Buffer | undefined = this.#parts.namespace.first;
     while (after !== undefined) {
-      const page: Page = await this.#parts.page(after, begin, PAGE);
+      const page: Page<T> = await read(after, begin, PAGE);
       yield page.found;
       after = page.last;
     }

@@ -1,32 +1,40 @@
 import { Batcher } from '../batcher';
 import type { RetryingPooledDatabase } from '../database';
 import { holdsConnection } from '../schema/standing';
-import { TAG_BYTES, type CacheKey } from './cache-key';
-import type { LookRow, SoleValueRow } from './cache-row';
+import { TAG_BYTES, nameOf, type CacheKey } from './cache-key';
+import type { FoundRow, LookRow } from './cache-row';
 import type { CacheRows } from './cache-rows';
 import type { CacheTagTable } from './cache-tag-table';
 import { NOTHING, tagIdsOf, tagsCount, type Found, type Look } from './entry';
 
 /** Keys in one statement at most. */
 const MOST = 256;
-/** Joined statements under way at most: what is asked for meanwhile goes together. */
-const AT_ONCE = 1;
+/**
+ * Joined statements under way at most: while the server reads one, the other's rows are taken in.
+ * What is asked for meanwhile goes together, and few keys are not worth a second statement.
+ */
+const AT_ONCE = 2;
+const FEW = 8;
+/** In ms: an answer that does not come is not waited for by the next ones for longer. */
+const PATIENCE = 50;
 
 interface Tagged {
   readonly tags: Buffer | null;
   readonly tag_sum: number | string;
 }
 
-/** The next power of two, so that statements of many lengths are few to prepare. */
-function padded(ids: readonly Buffer[]): readonly Buffer[] {
+/** Where they are found, as many as the next power of two: few statements to prepare. */
+function padded(keys: readonly CacheKey[]): Buffer[] {
+  const ids = keys.map(({ id }) => id);
   const last = ids.at(-1);
   if (last === undefined) return ids;
   const length = 2 ** Math.ceil(Math.log2(ids.length));
-  return [...ids, ...new Array<Buffer>(length - ids.length).fill(last)];
+  while (ids.length < length) ids.push(last);
+  return ids;
 }
 
-function foundOf({ kind, value, fresh }: SoleValueRow): Found {
-  return { kind, bytes: value, freshFor: Number(fresh) / 1000 };
+function foundOf({ kind, value, fresh }: FoundRow): Found {
+  return { kind, bytes: value, freshFor: Number(fresh ?? 0) / 1000 };
 }
 
 function lookOf({ kind, value, version, valid, ...row }: LookRow): Look {
@@ -51,13 +59,16 @@ export class EntryReader {
   readonly #tags: CacheTagTable;
   readonly #values: Batcher<CacheKey, Found | undefined>;
   readonly #looks: Batcher<CacheKey, Look>;
+  readonly #there: Batcher<CacheKey, boolean>;
 
   constructor(db: RetryingPooledDatabase, table: CacheRows, tags: CacheTagTable) {
     this.#db = db;
     this.#table = table;
     this.#tags = tags;
-    this.#values = new Batcher({ run: (keys) => this.#joined(keys), most: MOST, atOnce: AT_ONCE });
-    this.#looks = new Batcher({ run: (keys) => this.#allOf(keys), most: MOST, atOnce: AT_ONCE });
+    const limits = { most: MOST, atOnce: AT_ONCE, least: FEW, patience: PATIENCE };
+    this.#values = new Batcher({ run: (keys) => this.#joined(keys), ...limits });
+    this.#looks = new Batcher({ run: (keys) => this.#allOf(keys), ...limits });
+    this.#there = new Batcher({ run: (keys) => this.#has(keys), ...limits });
   }
 
   value(key: CacheKey): Promise<Found | undefined> {
@@ -73,8 +84,29 @@ export class EntryReader {
     return found;
   }
 
+  async has(key: CacheKey): Promise<boolean> {
+    if (!holdsConnection(this.#db)) return this.#there.add(key);
+    return (await this.present([key])).has(key.name);
+  }
+
+  /** The names of those that have a value. */
+  async present(keys: readonly CacheKey[]): Promise<Set<string>> {
+    const names = new Set<string>();
+    for (let at = 0; at < keys.length; at += MOST) {
+      const rows = await this.#table.keys(padded(keys.slice(at, at + MOST)));
+      const voids = await this.voids(rows);
+      for (const row of rows) if (!voids.has(row)) names.add(nameOf(row.full_key));
+    }
+    return names;
+  }
+
   look(key: CacheKey): Promise<Look> {
     return holdsConnection(this.#db) ? this.#lookAt(key) : this.#looks.add(key);
+  }
+
+  async #has(keys: readonly CacheKey[]): Promise<boolean[]> {
+    const names = await this.present(keys);
+    return keys.map(({ name }) => names.has(name));
   }
 
   #joined(keys: readonly CacheKey[]): Promise<(Found | undefined)[]> {
@@ -89,15 +121,11 @@ export class EntryReader {
   }
 
   async #several(keys: readonly CacheKey[]): Promise<(Found | undefined)[]> {
-    const byName = distinct(keys);
-    const ids = [...byName.values()].map(({ id }) => id);
-    const rows = await this.#table.values(padded(ids));
+    const rows = await this.#table.values(padded(keys));
     const voids = await this.voids(rows);
     const found = new Map<string, Found>();
     for (const row of rows) {
-      const key = byName.get(row.id.toString('latin1', 8));
-      if (key?.full.equals(row.full_key) !== true || voids.has(row)) continue;
-      found.set(key.name, foundOf(row));
+      if (!voids.has(row)) found.set(nameOf(row.full_key), foundOf(row));
     }
     return keys.map(({ name }) => found.get(name));
   }
@@ -110,15 +138,11 @@ export class EntryReader {
   async #allOf(keys: readonly CacheKey[]): Promise<Look[]> {
     const [first] = keys;
     if (keys.length === 1 && first !== undefined) return [await this.#lookAt(first)];
-    const byName = distinct(keys);
-    const ids = [...byName.values()].map(({ id }) => id);
-    const rows = await this.#table.looks(padded(ids));
+    const rows = await this.#table.looks(padded(keys));
     const voids = await this.voids(rows);
     const looks = new Map<string, Look>();
     for (const row of rows) {
-      const key = byName.get(row.id.toString('latin1', 8));
-      if (key?.full.equals(row.full_key) !== true) continue;
-      looks.set(key.name, lookOf(voids.has(row) ? { ...row, valid: 0 } : row));
+      looks.set(nameOf(row.full_key), lookOf(voids.has(row) ? { ...row, valid: 0 } : row));
     }
     return keys.map(({ name }) => looks.get(name) ?? NOTHING);
   }
@@ -139,8 +163,4 @@ export class EntryReader {
       ),
     );
   }
-}
-
-function distinct(keys: readonly CacheKey[]): Map<string, CacheKey> {
-  return new Map(keys.map((key) => [key.name, key]));
 }

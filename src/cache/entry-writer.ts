@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Batcher } from '../batcher';
 import type { RetryingPooledDatabase } from '../database';
+import { explain } from '../driver/explain';
 import { holdsConnection, openFrame } from '../schema/standing';
 import { checkFits } from '../values/packet';
 import type { CacheKey, Namespace } from './cache-key';
@@ -12,12 +13,15 @@ import type { Basis, Entry } from './entry';
 const MOST = 128;
 const MOST_BYTES = 256 * 1024;
 const AT_ONCE = 1;
-/** Entries for which a look at the namespace costs more than it saves. */
-const FEW = 6;
+/** In ms: what waits for a transaction's lock does not hold up other keys for longer. */
+const PATIENCE = 50;
 /** Values above this are written each by a statement of its own. */
 const LARGE = 16 * 1024;
 /** How long a deletion leaves a trace, in ms: longer than a transaction should be open. */
 export const TRACE = 600_000;
+
+/** Of an entry without tags: the epoch is what it is when it is written. */
+const UNASKED: Basis = Object.freeze({ epoch: undefined, tags: [], tagSum: 0 });
 
 const VERSION_BYTES = 8;
 let reserve = Buffer.alloc(0);
@@ -38,6 +42,8 @@ export class EntryWriter {
   readonly #tags: CacheTagTable;
   readonly #namespace: Namespace;
   readonly #puts: Batcher<Entry, void>;
+  /** Of the namespace, as the last write found it. */
+  #epoch = 0;
 
   constructor(
     db: RetryingPooledDatabase,
@@ -53,6 +59,7 @@ export class EntryWriter {
       run: (entries) => this.#together(entries),
       most: MOST,
       atOnce: AT_ONCE,
+      patience: PATIENCE,
     });
   }
 
@@ -63,13 +70,12 @@ export class EntryWriter {
 
   /** The same for an entry that is written at once: asks only where it has to. */
   basisNow(tags: readonly Buffer[]): Basis | Promise<Basis> {
-    // Inside a transaction the row of the namespace is not to be locked until COMMIT.
-    if (tags.length > 0 || openFrame(this.#db) !== undefined) return this.basis(tags);
-    return { epoch: undefined, tags, tagSum: 0 };
+    return this.#hasToAsk(tags) ? this.basis(tags) : UNASKED;
   }
 
   /** Several, by one look at all their tags. */
   async basesNow(lists: readonly (readonly Buffer[])[]): Promise<Basis[]> {
+    if (!lists.some((tags) => this.#hasToAsk(tags))) return lists.map(() => UNASKED);
     const ids = new Map(lists.flat().map((id) => [id.toString('latin1'), id]));
     const versions = await this.#tags.versions([this.#namespace.epochId, ...ids.values()]);
     return lists.map((tags) => this.#basisOf(tags, versions));
@@ -78,21 +84,26 @@ export class EntryWriter {
   async put(entry: Entry): Promise<void> {
     const { length } = entry.packed.bytes;
     await checkFits(this.#db, 'value', length);
-    if (length > LARGE || holdsConnection(this.#db)) await this.#table.put([entry], newVersion());
+    if (length > LARGE || holdsConnection(this.#db)) await this.#put([entry]);
     else await this.#puts.add(entry);
   }
 
   /** In as few statements as they fit into. */
   async putMany(entries: readonly Entry[]): Promise<void> {
     for (const { packed } of entries) await checkFits(this.#db, 'value', packed.bytes.length);
-    for (const some of portions(lastOfEach(entries))) await this.#table.put(some, newVersion());
+    for (const some of portions(lastOfEach(entries))) await this.#put(some);
   }
 
+  /** Of keys that are distinct. */
   async bury(keys: readonly CacheKey[]): Promise<void> {
-    const distinct = [...new Map(keys.map((key) => [key.name, key])).values()];
-    for (let at = 0; at < distinct.length; at += MOST) {
-      await this.#table.bury(distinct.slice(at, at + MOST), newVersion(), TRACE);
+    for (let at = 0; at < keys.length; at += MOST) {
+      await this.#table.bury(keys.slice(at, at + MOST), newVersion(), TRACE);
     }
+  }
+
+  #hasToAsk(tags: readonly Buffer[]): boolean {
+    // Inside a transaction the row of the namespace is not to be locked until COMMIT.
+    return tags.length > 0 || openFrame(this.#db) !== undefined;
   }
 
   #basisOf(tags: readonly Buffer[], versions: ReadonlyMap<string, number>): Basis {
@@ -101,20 +112,37 @@ export class EntryWriter {
     return { epoch, tags, tagSum };
   }
 
-  async #together(all: readonly Entry[]): Promise<void[]> {
-    const last = lastOfEach(all);
-    const entries = last.length < FEW ? last : await this.#withEpoch(last);
-    await Promise.all(portions(entries).map((some) => this.#table.put(some, newVersion())));
-    return all.map(() => undefined);
+  async #together(all: readonly Entry[]): Promise<(void | Promise<void>)[]> {
+    const alone = new Map<string, Promise<void>>();
+    await Promise.all(
+      portions(lastOfEach(all)).map((some) =>
+        this.#put(some).catch((error: unknown) => {
+          if (some.length === 1 || explain(error).name !== 'lock wait') throw error;
+          // Which of them is locked is not said: whose it is fails, and nobody else.
+          for (const entry of some) {
+            const stored = this.#put([entry]);
+            stored.catch(() => {});
+            alone.set(entry.key.name, stored);
+          }
+        }),
+      ),
+    );
+    return all.map(({ key }) => alone.get(key.name));
   }
 
-  /** Reading the epoch once is cheaper than having each row look for it. */
-  async #withEpoch(entries: readonly Entry[]): Promise<Entry[]> {
-    const { epoch } = await this.basis([]);
-    return entries.map((entry) => ({
-      ...entry,
-      basis: { ...entry.basis, epoch: entry.basis.epoch ?? epoch },
-    }));
+  /**
+   * Entries without an epoch are written under the one that the last write found. The statement says
+   * whether it still counts: that is cheaper than to look first, and seldom has to be done again.
+   */
+  async #put(entries: readonly Entry[]): Promise<void> {
+    let some = entries;
+    while (some.length > 0) {
+      const epoch = this.#epoch;
+      const now = await this.#table.put(some, newVersion(), epoch);
+      if (now === epoch) return;
+      this.#epoch = now;
+      some = some.filter(({ basis }) => basis.epoch === undefined);
+    }
   }
 }
 

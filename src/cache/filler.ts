@@ -9,6 +9,7 @@ import type { CacheKey } from './cache-key';
 import type { Terms } from './cache-options';
 import type { CacheCounters } from './cache-stats';
 import type { CacheRows } from './cache-rows';
+import { OLDEST_BASIS } from './cache-tag-table';
 import type { Entry, Look, Packed } from './entry';
 import type { EntryReader } from './entry-reader';
 import { newVersion, type EntryWriter } from './entry-writer';
@@ -49,6 +50,13 @@ export interface Wish {
 /** A value for whoever waited, and for how long it may be kept in memory; `undefined` where there is none. */
 export type Filled = { readonly packed: Packed; readonly freshFor: number } | undefined;
 
+/** What there is to serve meanwhile, how long is waited where that is so, and how long where not. */
+interface Waits {
+  readonly stale: Packed | undefined;
+  readonly soft: number;
+  readonly until: number;
+}
+
 /** Makes values that are missing, such that one process in the world makes each. */
 export class Filler {
   readonly #ground: FillGround;
@@ -82,6 +90,10 @@ export class Filler {
     const basis = await writer.basis(wish.tags);
     const { packed, cost } = await this.#by(this.#untilOf(wish), this.#make(wish));
     if (packed === undefined) return undefined;
+    if (cost > OLDEST_BASIS) {
+      counters.refused++;
+      return packed;
+    }
     await checkFits(db, 'value', packed.bytes.length);
     const entry = { key: wish.key, packed, basis, ttl: wish.terms.ttl, grace: wish.terms.grace };
     const stored = await table.fillSeen(entry, look.version, newVersion(), cost);
@@ -96,7 +108,7 @@ export class Filler {
     const until = this.#untilOf(wish);
     let pause = FIRST_PAUSE;
     for (let tries = 0; ;) {
-      const look = await unread(reader.look(key));
+      const look = await this.#by(until, unread(reader.look(key)));
       const { packed, freshFor, servableFor } = look;
       if (packed !== undefined && freshFor > 0) {
         counters.hits++;
@@ -105,8 +117,9 @@ export class Filler {
       }
       const stale = packed !== undefined && servableFor > 0 ? packed : undefined;
       if (look.fillingFor === 0) {
-        const lease = await unread(this.#lease(wish, look));
-        if (lease !== undefined) return this.#fill(wish, lease, stale, until);
+        const waits = { stale, until, soft: this.#softOf(wish, stale, until) };
+        const lease = await this.#taken(wish, look, waits);
+        if (lease !== undefined) return this.#fill(wish, lease, waits);
         tries++;
       }
       if (stale !== undefined) return this.#served(stale);
@@ -123,22 +136,33 @@ export class Filler {
     return FillLease.take(this.#ground, key, version, terms.fillLease);
   }
 
-  async #fill(
-    wish: Wish,
-    lease: FillLease,
-    stale: Packed | undefined,
-    until: number,
-  ): Promise<Filled> {
-    const { clock, counters } = this.#ground;
-    const { timeout } = wish.terms;
-    const made = this.#makeAndStore(wish, lease);
+  /** One that comes too late is given back: a transaction that has written the key may hold it up. */
+  async #taken(wish: Wish, look: Look, { stale, soft }: Waits): Promise<FillLease | undefined> {
+    const taking = unread(this.#lease(wish, look));
+    const giveBack = (): void => {
+      taking.then((lease) => lease?.giveUp()).catch(() => {});
+    };
+    try {
+      return await this.#by(soft, taking, giveBack);
+    } catch (error) {
+      if (stale !== undefined && error instanceof FactoryTimeoutError) return undefined;
+      throw error;
+    }
+  }
+
+  /** How long whoever has something stale to serve waits for something better. */
+  #softOf({ terms: { timeout } }: Wish, stale: Packed | undefined, until: number): number {
+    if (stale === undefined || timeout === 0) return until;
+    return Math.min(until, this.#ground.clock.now() + timeout);
+  }
+
+  async #fill(wish: Wish, lease: FillLease, { stale, soft, until }: Waits): Promise<Filled> {
+    const made = this.#makeAndStore(wish, lease, until);
     if (stale === undefined) {
-      counters.misses++;
-      // Past the limit others may take over from a factory that hangs.
-      return this.#by(until, made, () => lease.stopRenewing());
+      this.#ground.counters.misses++;
+      return this.#by(until, made);
     }
     try {
-      const soft = timeout === 0 ? Infinity : clock.now() + timeout;
       return await this.#by(soft, made);
     } catch (error) {
       // The factory failed, or goes on and stores its value later.
@@ -147,7 +171,21 @@ export class Filler {
     }
   }
 
-  async #makeAndStore(wish: Wish, lease: FillLease): Promise<Filled> {
+  /** Past `until` others may take over from a factory that hangs. */
+  async #makeAndStore(wish: Wish, lease: FillLease, until: number): Promise<Filled> {
+    const { clock } = this.#ground;
+    const limit =
+      until === Infinity
+        ? undefined
+        : clock.setTimer(() => lease.stopRenewing(), Math.max(0, until - clock.now()));
+    try {
+      return await this.#made(wish, lease);
+    } finally {
+      limit?.cancel();
+    }
+  }
+
+  async #made(wish: Wish, lease: FillLease): Promise<Filled> {
     const { db, counters, writer, onStored } = this.#ground;
     const { key, terms } = wish;
     const { ttl, grace } = terms;
@@ -166,6 +204,11 @@ export class Filler {
     if (packed === undefined) {
       await lease.giveUp();
       return undefined;
+    }
+    if (cost > OLDEST_BASIS) {
+      counters.refused++;
+      await lease.giveUp();
+      return { packed, freshFor: 0 };
     }
     try {
       const entry: Entry = { key, packed, basis, ttl, grace };
@@ -203,7 +246,7 @@ export class Filler {
     if (look.fillingFor > 0) return;
     const refreshed = this.#ground.db.withoutScope(async () => {
       const lease = await this.#lease(wish, look);
-      if (lease !== undefined) await this.#makeAndStore(wish, lease);
+      if (lease !== undefined) await this.#makeAndStore(wish, lease, this.#untilOf(wish));
     });
     refreshed.catch((error: unknown) => this.#note(error, 'a value was not refreshed early'));
   }
@@ -240,7 +283,7 @@ export class Filler {
         Math.max(0, until - clock.now()),
       );
       work.then(resolve, (error: unknown) => {
-        if (isLate) this.#note(error, 'a factory that took too long failed in the end');
+        if (isLate) this.#note(error, 'what took too long to be waited for failed in the end');
         reject(error);
       });
       void work.catch(() => {}).then(() => timer.cancel());

@@ -23,6 +23,7 @@ export class MemoryTier {
   readonly #entries: LRUCache<string, Kept>;
   readonly #clock: Clock;
   readonly #ttl: number;
+  readonly #largest: number;
   /** Counts what was changed here. */
   #changes = 0;
   /** The change before which no read counts, whatever its key. */
@@ -34,8 +35,13 @@ export class MemoryTier {
     this.#entries = new LRUCache({
       max,
       maxSize: maxBytes,
-      sizeCalculation: ({ packed }) => packed.bytes.length + 1,
+      sizeCalculation: ({ packed }, name) => packed.bytes.length + name.length,
+      // A change that is not remembered any more is taken for one of all keys.
+      dispose: ({ packed, change }, _, reason) => {
+        if (packed === CHANGED && reason === 'evict') this.#floor = Math.max(this.#floor, change);
+      },
     });
+    this.#largest = maxBytes;
   }
 
   /** A mark to be taken before a read is sent. */
@@ -53,6 +59,8 @@ export class MemoryTier {
 
   /** What a read found. Not kept where something was changed here since it was sent. */
   put(name: string, { freshFor, kind, bytes }: Found, { change, sentAt }: ReadMark): void {
+    // Too large for it: to set it would be to forget what is remembered of the key.
+    if (bytes.length + name.length > this.#largest) return;
     const last = this.#entries.peek(name);
     if (change < this.#floor || (last !== undefined && last.change > change)) return;
     const until = sentAt + Math.min(freshFor, this.#ttl);

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import { ConfigurationError, InvalidArgumentError } from '../errors';
-import { ValueCodec, type Serializer } from '../values/codec';
+import { ValueCodec, ValueKind, type Serializer } from '../values/codec';
 import { LONGEST_VALUE } from '../values/packet';
 import type { Packed } from './entry';
 
@@ -14,10 +14,13 @@ const COMPRESSED = 64;
 /** Values as rows and memory keep them: encoded, and compressed where that is asked for and helps. */
 export class Packer {
   readonly #codec: ValueCodec;
+  /** Whether values are turned back by the caller's serializer, which may take its time. */
+  readonly #isCustom: boolean;
 
   /** @throws {ConfigurationError} for what is no serializer. */
   constructor(serializer: Serializer | undefined) {
     this.#codec = new ValueCodec(serializer);
+    this.#isCustom = serializer !== undefined;
   }
 
   /** @throws {InvalidArgumentError} for what cannot be kept. */
@@ -33,9 +36,24 @@ export class Packer {
   }
 
   unpack({ kind, bytes }: Packed): unknown {
-    if ((kind & COMPRESSED) === 0) return this.#codec.decode(kind, bytes);
+    if ((kind & COMPRESSED) === 0) return this.#codec.decode(kind, ownBytes(kind, bytes));
     return decompressed(bytes).then((whole) => this.#codec.decode(kind - COMPRESSED, whole));
   }
+
+  /** Several, without a promise for each where none has to be waited for. */
+  unpackAll(all: readonly (Packed | undefined)[]): unknown[] | Promise<unknown[]> {
+    const isSlow = (one: Packed | undefined): boolean => ((one?.kind ?? 0) & COMPRESSED) !== 0;
+    if (!this.#isCustom && !all.some(isSlow)) return all.map((one) => one && this.unpack(one));
+    return Promise.all(all.map(async (one) => one && this.unpack(one)));
+  }
+}
+
+/**
+ * What a reader is given may be given to others too, and kept in memory: where the bytes may reach it
+ * as they are, it gets its own.
+ */
+function ownBytes(kind: number, bytes: Buffer): Buffer {
+  return kind === ValueKind.bytes || kind === ValueKind.custom ? Buffer.from(bytes) : bytes;
 }
 
 async function compressed({ kind, bytes }: Packed): Promise<Packed> {

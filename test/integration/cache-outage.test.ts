@@ -18,7 +18,7 @@ onEachServer((bench) => {
 
   function behind(options: ConstructorParameters<typeof Cache>[1]): Cache {
     const { host, port } = proxy;
-    const db = bench.open({ host, port, logger, acquireTimeout: 200 });
+    const db = bench.open({ host, port, logger, acquireTimeout: 500 });
     return caches.keep(new Cache(db, options));
   }
 
@@ -66,6 +66,25 @@ onEachServer((bench) => {
     await until('it is back', async () => (await cache.get('k')) === 'stored');
   });
 
+  it("with onError 'miss' a read that fails in a transaction is an error all the same: the transaction is over", async () => {
+    const { host, port } = proxy;
+    const db = bench.open({ host, port, logger });
+    const cache = caches.keep(new Cache(db, { onError: 'miss' }));
+    await cache.set('k', 'stored');
+    let inside: Error | undefined;
+    const whole = await failure(
+      db.atomic(async () => {
+        await db.query('DO 0');
+        proxy.cut();
+        inside = await failure(cache.get('k'));
+      }),
+    );
+    expect(inside).toMatchObject({ code: expect.any(String) });
+    expect(whole).toBeInstanceOf(Error);
+    expect(cache.stats().errors).toBe(0);
+    expect(await cache.get('k')).toBe('stored');
+  });
+
   it('a value that was made and cannot be stored is given, counted and logged', async () => {
     const cache = behind({});
     const value = await cache.getOrSet('k', () => {
@@ -76,6 +95,33 @@ onEachServer((bench) => {
     expect(value).toBe('made');
     expect(cache.stats()).toMatchObject({ fills: 1, errors: 1, writes: 0 });
     expect(logger.of(/could not be stored/)).toHaveLength(1);
+  });
+
+  it('a set whose answer is lost fails, is not repeated, and memory does not hold on to what was', async () => {
+    const cache = behind({ l1: { ttl: 60_000 } });
+    await cache.set('k', 'old');
+    expect(await cache.get('k')).toBe('old');
+    const trap = proxy.swallow('execute', 'cut');
+    const error = await failure(cache.set('k', 'new'));
+    await trap.sprung;
+    expect(error.code).toMatch(/^PROTOCOL|^ECONN/);
+    expect(await cache.get('k')).toBe('new');
+  });
+
+  it('an answer that never comes holds up who asked, and not those who ask after', async () => {
+    const cache = behind({});
+    await cache.set('k', 'stored');
+    await cache.set('other', 'too');
+    for (const read of [() => cache.get('k'), () => cache.getOrSet('k', () => 'never')]) {
+      const trap = proxy.swallow('execute', 'silence');
+      const unanswered = read();
+      await trap.sprung;
+      expect(await cache.get('other')).toBe('too');
+      expect(await cache.getOrSet('other', () => 'never')).toBe('too');
+      // Reads are repeated where the connection broke.
+      proxy.reset();
+      expect(await unanswered).toBe('stored');
+    }
   });
 
   it('statementTimeout bounds what a silent network can cost a read', async () => {

@@ -41,11 +41,27 @@ onEachServer((bench) => {
       await cache.set('both', 33);
       expect(await cache.getOrSet('made', () => 5)).toBe(5);
       expect(await cache.getMany(keys)).toEqual(after);
+      expect(await Promise.all(keys.map((key) => cache.get(key)))).toEqual(after);
       expect(await db.withoutScope(() => cache.getMany(keys))).toEqual(before);
       expect(await other.getMany(keys)).toEqual(before);
     });
     expect(await cache.getMany(keys)).toEqual(after);
     expect(await other.getMany(keys)).toEqual(after);
+  });
+
+  it('what a transaction has set without tags is in nobody’s way who clears the namespace', async () => {
+    await other.set('there', 1);
+    await db.atomic(async () => {
+      await cache.set('new', 2);
+      await cache.setMany([{ key: 'newer', value: 3 }]);
+      // Would wait until COMMIT for a row of the namespace.
+      await other.clear();
+    });
+    expect(await other.getMany(['there', 'new', 'newer'])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('a rollback, also to a savepoint, leaves cache and memory as they were', async () => {

@@ -52,11 +52,20 @@ onEachServer((bench) => {
     });
 
     it('clearing the namespace a_b leaves aXb, and a% leaves all', async () => {
-      const [one, other, percent] = ['a_b', 'aXb', 'a%'].map((namespace) => keyv({ namespace }));
+      const names = ['a_b', 'aXb', 'a%', 'a'];
+      const [one, other, percent, a] = names.map((namespace) => keyv({ namespace }));
       await one!.set('k', 1);
       await other!.set('k', 2);
       await percent!.clear();
+      await a!.clear();
       expect([await one!.get('k'), await other!.get('k')]).toEqual([1, 2]);
+      const found = [];
+      for await (const entry of one!.iterator!(undefined)) found.push(entry);
+      expect(found).toEqual([['k', 1]]);
+      // Keyv itself passes over other keys; the store does not give them.
+      const keys = [];
+      for await (const [key] of store().iterator('a_b')) keys.push(key);
+      expect(keys).toEqual(['a_b:k']);
       await one!.clear();
       expect([await one!.get('k'), await other!.get('k')]).toEqual([undefined, 2]);
     });

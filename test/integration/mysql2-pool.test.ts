@@ -310,5 +310,16 @@ onEachServer((bench) => {
       // The database is somebody else's.
       await db.query('DO 0');
     });
+
+    it('who was waiting for a connection gets none any more, and the connection is not lost', async () => {
+      const held = await Promise.all([db.getConnection(), db.getConnection()]);
+      const late = failure(checkout());
+      await until('it waits', () => db.stats().waiting === 1);
+      const ended = pool.promise().end();
+      await Promise.all(held.map((connection) => connection.release()));
+      expect(await late).toBeInstanceOf(PoolClosedError);
+      await ended;
+      await idle();
+    });
   });
 });

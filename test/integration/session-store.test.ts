@@ -154,6 +154,31 @@ onEachServer((bench) => {
     expect(await client.get('/note')).toBe('kept');
   });
 
+  describe('a session lasts', () => {
+    const kept = async (of: SessionStore, cookie: object): Promise<unknown> => {
+      await new Promise((resolve) => of.set('id', { cookie } as never, resolve)).then((error) =>
+        expect(error).toBeNull(),
+      );
+      return new Promise((resolve) => of.get('id', (_, session) => resolve(session ?? null)));
+    };
+
+    it.each([
+      ['with no end', { expires: null }],
+      ['with an end that was switched off', { expires: false }],
+      ['of an infinite age', { expires: new Date(Infinity) }],
+      ['that ends with the year 9999', { expires: new Date('9999-12-31T23:59:59Z') }],
+    ])('whose cookie is one %s', async (_, cookie) => {
+      expect(await kept(store, cookie)).toMatchObject({ cookie: {} });
+      const ever = new SessionStore(db, { ttl: 0 });
+      expect(await kept(ever, cookie)).toMatchObject({ cookie: {} });
+      await ever.close();
+    });
+
+    it('not beyond the end of its cookie', async () => {
+      expect(await kept(store, { expires: new Date(Date.now() - 1) })).toBeNull();
+    });
+  });
+
   it('a database that fails fails the request, and is no empty session', async () => {
     await client.get('/visit');
     await bench.sql(`RENAME TABLE ${bench.schema}.boomerang_cache TO ${bench.schema}.away`);

@@ -1,5 +1,29 @@
-import { Cache, install, type CacheOptions, type DatabaseOptions } from '../../src/index';
+import { Namespace } from '../../src/cache/cache-key';
+import { CacheRows } from '../../src/cache/cache-rows';
+import { cacheTable } from '../../src/cache/cache-table';
+import { CacheTagTable, cacheTagTable } from '../../src/cache/cache-tag-table';
+import {
+  Cache,
+  type CacheOptions,
+  type DatabaseOptions,
+  type RetryingPooledDatabase,
+} from '../../src/index';
+import { TableAccess } from '../../src/schema/table-access';
+import { DEFAULT_PREFIX } from '../../src/schema/table-prefix';
+import { installed } from './installed';
 import type { Workbench } from './servers';
+
+/** The statements that a cache without a namespace is made of. */
+export function tablesOf(db: RetryingPooledDatabase) {
+  const access = new TableAccess(db, [cacheTable, cacheTagTable], DEFAULT_PREFIX, false);
+  const tags = new CacheTagTable(access, 0);
+  const namespace = new Namespace('');
+  return {
+    namespace,
+    tags,
+    rows: new CacheRows(access, tags.table, namespace.epochId, { timeout: 0, timed: true }),
+  };
+}
 
 /** Caches on a workbench: the tables are there, and empty before each test. */
 export class CacheBench {
@@ -8,11 +32,7 @@ export class CacheBench {
 
   constructor(bench: Workbench) {
     this.#bench = bench;
-    beforeAll(async () => {
-      const db = bench.open();
-      await install(db);
-      await db.end();
-    });
+    installed(bench);
     beforeEach(() => this.empty());
     afterEach(async () => {
       await Promise.all(this.#made.splice(0).map((cache) => cache.close()));

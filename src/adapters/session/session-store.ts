@@ -9,7 +9,7 @@ export interface SessionStoreOptions {
   readonly namespace?: string;
   /** Creates the tables where they are missing. @default false */
   readonly autoInstall?: boolean;
-  /** How long in ms a session lasts whose cookie has no end of its own. @default 86400000 */
+  /** How long in ms a session lasts whose cookie has no end of its own; 0 is for ever. @default 86400000 */
   readonly ttl?: number;
   /** Compresses sessions of a kilobyte and more. @default false */
   readonly compress?: boolean;
@@ -18,6 +18,8 @@ export interface SessionStoreOptions {
 }
 
 const DAY = 86_400_000;
+/** A hundred years: as long as anything, and no more than a cache takes. */
+const FOREVER = 36_500 * DAY;
 
 type Done<T> = (error: unknown, result?: T) => void;
 
@@ -36,7 +38,7 @@ export class SessionStore extends Store {
     super();
     const { ttl = DAY, ...rest } = options;
     this.#db = db;
-    this.#ttl = ttl;
+    this.#ttl = ttl === 0 ? FOREVER : ttl;
     this.#cache = new Cache(db, { namespace: 'sessions', ttl, ...rest });
   }
 
@@ -46,16 +48,17 @@ export class SessionStore extends Store {
   }
 
   set(id: string, session: SessionData, done?: (error?: unknown) => void): void {
-    const ttl = this.#timeLeft(session);
-    this.#settle(done, (cache) =>
-      ttl > 0 ? cache.set(id, session, { ttl }) : cache.delete(id).then(() => undefined),
-    );
+    this.#settle(done, async (cache) => {
+      const ttl = this.#timeLeft(session);
+      if (ttl > 0) await cache.set(id, session, { ttl });
+      else await cache.delete(id);
+    });
   }
 
   /** Gives the session its cookie's time anew, and leaves what is in it. */
   override touch(id: string, session: SessionData, done?: (error?: unknown) => void): void {
-    const ttl = this.#timeLeft(session);
     this.#settle(done, async (cache) => {
+      const ttl = this.#timeLeft(session);
       if (ttl > 0) await cache.touch(id, { ttl });
       else await cache.delete(id);
     });
@@ -93,8 +96,10 @@ export class SessionStore extends Store {
 
   /** In ms; as long as the cookie, by the clock that made it. */
   #timeLeft({ cookie }: SessionData): number {
-    const { expires } = cookie as { readonly expires?: Date | string | null };
-    return expires ? new Date(expires).getTime() - Date.now() : this.#ttl;
+    const { expires } = cookie as { readonly expires?: Date | string | false | null };
+    const left = expires ? new Date(expires).getTime() - Date.now() : NaN;
+    // A cookie of an infinite age has an end that is no date.
+    return Math.min(Number.isNaN(left) ? this.#ttl : left, FOREVER);
   }
 
   #settle<T>(done: Done<T> | undefined, work: (cache: Cache) => Promise<T>): void {
