@@ -13,6 +13,9 @@ import type { Found, Upkeep } from './upkeep';
 /** How often a group that is never without messages is looked after, in ms. */
 const LOOK_EVERY = 100;
 
+/** In ms: an answer that does not come is not waited for by those who ask next for longer. */
+const PATIENCE = 1000;
+
 /** What somebody wants. */
 export interface Wanted {
   readonly most: number;
@@ -29,6 +32,12 @@ export interface Served {
   readonly next: number | undefined;
 }
 
+/** Somebody of a group wants something. */
+interface Request {
+  readonly ref: GroupRef;
+  readonly wanted: Wanted;
+}
+
 interface Taken {
   readonly sentAt: number;
   readonly claim: number;
@@ -42,7 +51,7 @@ export class ClaimDesk {
   readonly #upkeep: Upkeep;
   readonly #keeper: MessageKeeper;
   readonly #codec: ValueCodec;
-  readonly #lines = new Map<string, Batcher<Wanted, Served>>();
+  readonly #lines = new Map<string, Batcher<Request, Served>>();
   /** When each group was looked after last, by the clock. */
   readonly #lookedAt = new Map<number, number>();
 
@@ -65,25 +74,28 @@ export class ClaimDesk {
     let line = this.#lines.get(key);
     if (line === undefined) {
       if (this.#lines.size > 1000) this.#lines.clear();
-      line = new Batcher({ most: LARGEST_BATCH, atOnce: 1, run: (all) => this.#serve(ref, all) });
+      const limits = { most: LARGEST_BATCH, atOnce: 1, patience: PATIENCE };
+      line = new Batcher({ ...limits, run: (all) => this.#serve(all) });
       this.#lines.set(key, line);
     }
-    return line.add(wanted);
+    return line.add({ ref, wanted });
   }
 
   /** Takes over what another consumer has claimed. */
   async takeOver(ref: GroupRef, from: Buffer, wanted: Wanted): Promise<Message[]> {
     const taken = await this.#access.alone(() =>
       this.#take(ref, wanted, wanted.most, (request) =>
-        this.#deliveries.takeOver(ref.groupId, from, request),
+        this.#deliveries.takeOver(ref.groupId, from, ref.maxAttempts, request),
       ),
     );
     return this.#messages(ref, wanted.visibility, taken);
   }
 
-  async #serve(ref: GroupRef, all: readonly Wanted[]): Promise<Served[]> {
+  async #serve(requests: readonly Request[]): Promise<Served[]> {
+    const all = requests.map(({ wanted }) => wanted);
+    const ref = requests.at(-1)?.ref;
     const [first] = all;
-    if (first === undefined) return [];
+    if (first === undefined || ref === undefined) return [];
     const most = Math.min(
       LARGEST_BATCH,
       all.reduce((sum, wanted) => sum + wanted.most, 0),
@@ -168,11 +180,11 @@ export class ClaimDesk {
 
   /** What cannot be read is given back, and so comes to the dead letters in the end. */
   #messages(ref: GroupRef, visibility: number, { sentAt, claim, rows }: Taken): Message[] {
-    const { stream, group, groupId } = ref;
     const messages: Message[] = [];
     for (const row of rows) {
       const { id, attempt, age, lane, kind, body } = row;
-      const facts = { stream, group, attempt, age, visibility, sentAt };
+      const facts = { ref, attempt, age, visibility, sentAt };
+      const { groupId } = ref;
       const claimed = { groupId, messageId: id, claim, lane: lane ?? undefined };
       try {
         if (kind === null || body === null) throw new Error('the message itself is gone');

@@ -1,7 +1,8 @@
 import { NOW } from './delivery-sql';
 import type { DedupeKey } from './message-table';
-import { each, hex, micros, type QueueAccess } from './queue-access';
+import { fromNow, hex, type QueueAccess } from './queue-access';
 import { dedupeTable } from './queue-schema';
+import { RowList } from './row-list';
 
 /** What must not be produced again for some time. */
 export class DedupeTable {
@@ -25,8 +26,7 @@ export class DedupeTable {
   ): Promise<Map<string, number | undefined>> {
     const sorted = [...keys].sort((a, b) => Buffer.compare(a.key, b.key));
     const rows = sorted.map(
-      ({ key, window }) =>
-        `(${streamId}, ${hex(key)}, ${token}, 0, ${NOW} + INTERVAL ${micros(window)} MICROSECOND)`,
+      ({ key, window }) => `(${streamId}, ${hex(key)}, ${token}, 0, ${fromNow(window)})`,
     );
     const over = `expires_at <= ${NOW}`;
     // Assignments are made from left to right: the end of the old window comes last.
@@ -79,12 +79,14 @@ export class DedupeTable {
     if (rows.length === 0) return 0;
     const list = rows
       .sort((a, b) => a.stream_id - b.stream_id || Buffer.compare(a.dedupe_key, b.dedupe_key))
-      .map(({ stream_id, dedupe_key }) => [stream_id, dedupe_key.toString('hex')]);
-    await this.#access.change(
-      `DELETE k FROM ${each('streamId', 'bytes')} ${this.#table} AS k FORCE INDEX (PRIMARY) ` +
+      .map(({ stream_id, dedupe_key }) => [stream_id, dedupe_key.toString('hex')] as const);
+    await this.#access.changeEach(
+      new RowList(['streamId', 'bytes'], list),
+      (each) =>
+        `DELETE k FROM ${each} ${this.#table} AS k FORCE INDEX (PRIMARY) ` +
         'ON k.stream_id = x.streamId AND k.dedupe_key = UNHEX(x.bytes) ' +
         `WHERE k.expires_at <= ${NOW}`,
-      [JSON.stringify(list)],
+      [],
       { idempotent: true },
     );
     return rows.length;

@@ -1,7 +1,8 @@
 import { deliveryStatements, EPOCH, State } from './delivery-sql';
 import type { Raw } from './delivery-table';
 import { deliveryTable, messageTable } from './queue-schema';
-import { each, type QueueAccess } from './queue-access';
+import type { QueueAccess } from './queue-access';
+import { RowList } from './row-list';
 
 export interface DeliveryRow {
   readonly id: number;
@@ -16,6 +17,14 @@ export interface DeliveryRow {
   /** Until it is due, in ms; below 0 since then. */
   readonly dueIn: number;
 }
+
+export interface DeliveryCounts {
+  readonly byState: ReadonlyMap<number, number>;
+  readonly waiting: number;
+}
+
+/** No state of a delivery. */
+const WAITING = -1;
 
 /** Statements on deliveries for those who look at them, and put dead ones back. */
 export class DeliveryListing {
@@ -48,22 +57,32 @@ export class DeliveryListing {
 
   /** Makes dead ones ready that have no key, with all attempts before them. Resolves to how many. */
   async revive(groupId: number, ids: readonly number[]): Promise<number> {
-    const sql =
-      `UPDATE ${each('groupId', 'messageId')} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
-      'ON d.group_id = x.groupId AND d.message_id = x.messageId ' +
-      `SET d.state = ${State.ready}, d.due = ${EPOCH}, d.attempt = 0, d.reason = NULL ` +
-      `WHERE d.state = ${State.dead} AND d.lane IS NULL`;
-    const list = JSON.stringify(ids.map((id) => [groupId, id]));
-    return (await this.#access.change(sql, [list])).affectedRows;
+    const list = new RowList(
+      ['groupId', 'messageId'],
+      ids.map((id) => [groupId, id]),
+    );
+    const { affectedRows } = await this.#access.changeEach(
+      list,
+      (each) =>
+        `UPDATE ${each} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
+        'ON d.group_id = x.groupId AND d.message_id = x.messageId ' +
+        `SET d.state = ${State.ready}, d.due = ${EPOCH}, d.attempt = 0, d.reason = NULL ` +
+        `WHERE d.state = ${State.dead} AND d.lane IS NULL`,
+    );
+    return affectedRows;
   }
 
-  /** How many there are by state. */
-  async counts(groupId: number): Promise<ReadonlyMap<number, number>> {
-    const rows = await this.#access.rows<{ state: number; count: number | string }>(
-      this.#sql.counts,
-      [groupId],
+  /**
+   * How many there are by state, and how many `waiting`: in one read, between whose parts none goes
+   * from one to the other.
+   */
+  async counts(groupId: number, waiting: string): Promise<DeliveryCounts> {
+    const rows = await this.#access.rows<{ state: number | string; count: number | string }>(
+      `${this.#sql.counts} UNION ALL SELECT ${WAITING}, ${waiting}`,
+      [groupId, groupId],
     );
-    return new Map(rows.map(({ state, count }) => [state, Number(count)]));
+    const byState = new Map(rows.map(({ state, count }) => [Number(state), Number(count)]));
+    return { byState, waiting: byState.get(WAITING) ?? 0 };
   }
 
   /** How old the oldest is of those that are not dead, in ms. */

@@ -1,3 +1,5 @@
+import type { ChangeOfSome } from './some-deliveries';
+
 /**
  * Where a delivery is. The numbers stand in the table. `fence` is one row per group that is none: it
  * keeps the end of what is ready, where idle consumers look and producers write, apart from what is
@@ -13,23 +15,28 @@ export const EPOCH = "TIMESTAMP'1970-01-01 00:00:00'";
 
 const MICROSECOND_NOW = `TIMESTAMPDIFF(MICROSECOND, ${EPOCH}, ${NOW})`;
 
-/** Some rows of one state, those that are due first, past rows that others have locked. */
-function some(table: string, condition: string): string {
+/**
+ * A change of rows that `select` finds (by group_id and message_id), past those that others have locked.
+ * They are found first and then looked up one by one.
+ */
+export function changeFree(table: string, select: string, assignment: string): string {
   return (
-    `SELECT group_id, message_id FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
-    `AND ${condition} ORDER BY due, message_id LIMIT ? FOR UPDATE SKIP LOCKED`
+    `UPDATE (${select} FOR UPDATE SKIP LOCKED) AS x STRAIGHT_JOIN ${table} AS d FORCE INDEX (PRIMARY) ` +
+    `ON d.group_id = x.group_id AND d.message_id = x.message_id SET ${assignment}`
   );
 }
 
-/**
- * Changes some rows. The rows are found first and then looked up one by one: written as a plain join
- * the planner may begin with the table, and then waits for a producer who has not committed yet.
- */
-function changeSome(table: string, rows: string, assignment: string): string {
-  return (
-    `UPDATE (${rows}) AS x STRAIGHT_JOIN ${table} AS d FORCE INDEX (PRIMARY) ` +
-    `ON d.group_id = x.group_id AND d.message_id = x.message_id SET ${assignment}`
-  );
+function changeSome(table: string, condition: string, assignment: string): ChangeOfSome {
+  const some =
+    `FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
+    `AND ${condition} ORDER BY due, message_id LIMIT ?`;
+  return {
+    skipping: changeFree(table, `SELECT group_id, message_id ${some}`, assignment),
+    candidates: `SELECT message_id AS id ${some}`,
+    listed: (each) =>
+      `UPDATE ${each} ${table} AS d FORCE INDEX (PRIMARY) ` +
+      `ON d.group_id = x.groupId AND d.message_id = x.messageId SET ${assignment} WHERE ${condition}`,
+  };
 }
 
 /** Every statement on deliveries whose text is always the same. */
@@ -46,7 +53,7 @@ export function deliveryStatements(table: string, messages: string) {
   const body =
     'SELECT d.message_id AS id, d.attempt, d.lane, m.kind, m.body, ' +
     `TIMESTAMPDIFF(MICROSECOND, m.produced_at, ${NOW}) AS age ` +
-    `FROM ${table} AS d FORCE INDEX (queue) LEFT JOIN ${messages} AS m ON m.id = d.message_id ` +
+    `FROM ${table} AS d FORCE INDEX (queue) LEFT JOIN ${messages} AS m FORCE INDEX (PRIMARY) ON m.id = d.message_id ` +
     `WHERE d.group_id = ? AND d.state = ${State.claimed}`;
   const next = (state: number): string =>
     `(SELECT TIMESTAMPDIFF(MICROSECOND, ${NOW}, due) FROM ${table} FORCE INDEX (queue) ` +
@@ -60,13 +67,15 @@ export function deliveryStatements(table: string, messages: string) {
       `INSERT INTO ${table} (group_id, message_id, state, due) SELECT ?, m.id, ` +
       `IF(m.not_before > ${NOW}, ${State.delayed}, ${State.ready}), ` +
       `IF(m.not_before > ${NOW}, m.not_before, ${EPOCH}) ` +
-      `FROM ${messages} AS m WHERE m.stream_id = ? AND m.lane IS NULL`,
+      // By its index: a small table that is read from end to end has others' rows waited for.
+      `FROM ${messages} AS m FORCE INDEX (stream) WHERE m.stream_id = ? AND m.lane IS NULL`,
     removeGroup: `DELETE d FROM ${table} AS d FORCE INDEX (PRIMARY) WHERE d.group_id = ?`,
-    claim: changeSome(table, some(table, `state = ${State.ready}`), take),
-    takeOver: changeSome(table, some(table, `state = ${State.claimed} AND consumer = ?`), take),
+    claim: changeSome(table, `state = ${State.ready}`, take),
+    takeOver: changeSome(table, `state = ${State.claimed} AND consumer = ? AND attempt < ?`, take),
     claimed: `${body} AND d.due = ${EPOCH} + INTERVAL ? MICROSECOND AND d.claim = ? ORDER BY d.message_id`,
     claimedBy: `${body} AND d.claim = ? ORDER BY d.due, d.message_id`,
     acknowledge: `DELETE d FROM ${table} AS d FORCE INDEX (PRIMARY) WHERE ${mine} AND ${holds}`,
+    extend: `${update} due = GREATEST(due, ${LATER}) WHERE ${mine} AND ${holds}`,
     giveBack:
       `${update} state = ?, due = IF(?, ${NOW} + INTERVAL ? MICROSECOND, ${EPOCH}), ` +
       `claim = 0, reason = COALESCE(?, reason) WHERE ${mine} AND ${holds}`,
@@ -80,20 +89,16 @@ export function deliveryStatements(table: string, messages: string) {
       `SELECT (SELECT 1 FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
       `AND state = ${State.ready} ORDER BY due, message_id LIMIT 1) AS isReady, ` +
       `${next(State.delayed)} AS delayedFor, ${next(State.claimed)} AS expiresIn`,
-    promote: changeSome(table, some(table, `state = ${State.delayed} AND due <= ${NOW}`), ready),
-    reclaim: changeSome(
-      table,
-      some(table, `state = ${State.claimed} AND due <= ${NOW} AND attempt < ?`),
-      ready,
-    ),
+    promote: changeSome(table, `state = ${State.delayed} AND due <= ${NOW}`, ready),
+    reclaim: changeSome(table, `state = ${State.claimed} AND due <= ${NOW} AND attempt < ?`, ready),
     exhausted:
       `SELECT message_id AS id, claim, lane FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
       `AND state = ${State.claimed} AND due <= ${NOW} AND attempt >= ? ` +
-      'ORDER BY due, message_id LIMIT ? FOR UPDATE SKIP LOCKED',
+      'ORDER BY due, message_id LIMIT ? FOR UPDATE',
     page:
       'SELECT d.message_id AS id, d.attempt, d.consumer, d.lane, d.reason, CAST(d.due AS CHAR) AS due, ' +
       `TIMESTAMPDIFF(MICROSECOND, ${NOW}, d.due) AS dueIn, m.kind, m.body FROM ${table} AS d ` +
-      `FORCE INDEX (queue) LEFT JOIN ${messages} AS m ON m.id = d.message_id ` +
+      `FORCE INDEX (queue) LEFT JOIN ${messages} AS m FORCE INDEX (PRIMARY) ON m.id = d.message_id ` +
       'WHERE d.group_id = ? AND d.state = ? AND d.due >= ? AND (d.due > ? OR d.message_id > ?) ' +
       'ORDER BY d.due, d.message_id LIMIT ?',
     counts:

@@ -1,26 +1,8 @@
-import { deliveryStatements, EPOCH, LATER, NOW, State } from './delivery-sql';
+import { listOf, placeOf, theseClaims, type Claim } from './claim';
+import { changeFree, deliveryStatements, EPOCH, NOW, State } from './delivery-sql';
 import { deliveryTable, messageTable } from './queue-schema';
-import { each, micros, type QueueAccess } from './queue-access';
-
-/** A claim to one delivery. */
-export interface Claim {
-  readonly groupId: number;
-  readonly messageId: number;
-  readonly claim: number;
-  /** Whether the message has a key, and so a lane to give up. */
-  readonly lane: Buffer | undefined;
-}
-
-/** What tells deliveries apart. */
-export function placeOf({
-  groupId,
-  messageId,
-}: {
-  readonly groupId: number | string;
-  readonly messageId: number | string;
-}): string {
-  return `${groupId} ${messageId}`;
-}
+import { fromNow, micros, type QueueAccess } from './queue-access';
+import { changeSome } from './some-deliveries';
 
 /** A message as it was claimed. */
 export interface ClaimedRow {
@@ -47,35 +29,15 @@ export type Raw<T, Large extends keyof T> = {
   readonly [K in keyof T]: K extends Large ? number | string : T[K];
 };
 
-/** Claims as a condition of a read: each message by its own claim. */
-function theseClaims(claims: readonly Claim[]): string {
-  const byClaim = new Map<string, number[]>();
-  for (const { groupId, claim, messageId } of claims) {
-    const owner = `group_id = ${groupId} AND claim = ${claim}`;
-    const ids = byClaim.get(owner);
-    if (ids === undefined) byClaim.set(owner, [messageId]);
-    else ids.push(messageId);
-  }
-  const each = [...byClaim].map(
-    ([owner, ids]) => `(${owner} AND message_id IN (${ids.sort((a, b) => a - b).join()}))`,
-  );
-  return `(${each.join(' OR ')}) AND state = ${State.claimed} AND due > ${NOW}`;
-}
-
 /** Every statement on deliveries. */
 export class DeliveryTable {
   readonly #access: QueueAccess;
   readonly #table: string;
   readonly #sql: ReturnType<typeof deliveryStatements>;
-  /** Of those listed. */
-  readonly #eachClaim: string;
 
   constructor(access: QueueAccess) {
     this.#access = access;
     this.#table = access.name(deliveryTable);
-    this.#eachClaim =
-      `${each('groupId', 'messageId', 'claim')} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
-      'ON d.group_id = x.groupId AND d.message_id = x.messageId AND d.claim = x.claim';
     this.#sql = deliveryStatements(this.#table, access.name(messageTable));
   }
 
@@ -85,25 +47,33 @@ export class DeliveryTable {
     messages: readonly { readonly id: number; readonly delay: number }[],
   ): Promise<void> {
     if (groups.length === 0 || messages.length === 0) return;
-    const rows = groups.flatMap((group) =>
-      messages.map(({ id, delay }) =>
-        delay > 0
-          ? `(${group}, ${id}, ${State.delayed}, ${NOW} + INTERVAL ${micros(delay)} MICROSECOND)`
-          : `(${group}, ${id}, ${State.ready}, ${EPOCH})`,
-      ),
-    );
+    const [ready, delayed]: [string[], string[]] = [[], []];
+    for (const group of groups) {
+      for (const { id, delay } of messages) {
+        if (delay === 0) ready.push(`(${group},${id})`);
+        else delayed.push(`(${group},${id},${State.delayed},${fromNow(delay)})`);
+      }
+    }
+    // What is ready is so by the table's defaults: such texts are short.
+    await this.#insert('group_id, message_id', ready);
+    await this.#insert('group_id, message_id, state, due', delayed);
+  }
+
+  async #insert(columns: string, rows: readonly string[]): Promise<void> {
     for (let at = 0; at < rows.length; at += 2000) {
-      const some = rows.slice(at, at + 2000).join(', ');
-      await this.#access.send(
-        `INSERT INTO ${this.#table} (group_id, message_id, state, due) VALUES ${some}`,
-      );
+      const some = rows.slice(at, at + 2000).join();
+      await this.#access.send(`INSERT INTO ${this.#table} (${columns}) VALUES ${some}`);
     }
   }
 
-  /** A new group's row that is none, and `from` the start a row for each message there is. */
-  async addGroup(groupId: number, streamId: number, from: 'start' | 'now'): Promise<void> {
+  /** A new group's row that is none. */
+  async addGroup(groupId: number): Promise<void> {
     await this.#access.change(this.#sql.addFence, [groupId]);
-    if (from === 'start') await this.#access.change(this.#sql.backfill, [groupId, streamId]);
+  }
+
+  /** A row for each message without a key that a stream has. */
+  async backfill(groupId: number, streamId: number): Promise<void> {
+    await this.#access.change(this.#sql.backfill, [groupId, streamId]);
   }
 
   async removeGroup(groupId: number): Promise<void> {
@@ -119,8 +89,12 @@ export class DeliveryTable {
     { most, claim, visibility, consumer }: ClaimRequest,
   ): Promise<number> {
     const length = micros(visibility);
-    const values = [groupId, String(most), claim, consumer, length];
-    const { insertId } = await this.#access.change(this.#sql.claim, values);
+    const { insertId } = await changeSome(
+      this.#access,
+      this.#sql.claim,
+      { groupId, most, condition: [] },
+      [claim, consumer, length],
+    );
     return insertId === 0 ? 0 : insertId + length;
   }
 
@@ -143,12 +117,21 @@ export class DeliveryTable {
     }));
   }
 
-  /** Takes over what a consumer has claimed. Resolves as {@link claim}. */
-  async takeOver(groupId: number, from: Buffer, request: ClaimRequest): Promise<number> {
+  /** Takes over what a consumer has claimed, but for what has had its attempts. Resolves as {@link claim}. */
+  async takeOver(
+    groupId: number,
+    from: Buffer,
+    maxAttempts: number,
+    request: ClaimRequest,
+  ): Promise<number> {
     const { most, claim, visibility, consumer } = request;
     const length = micros(visibility);
-    const values = [groupId, from, String(most), claim, consumer, length];
-    const { insertId } = await this.#access.change(this.#sql.takeOver, values);
+    const { insertId } = await changeSome(
+      this.#access,
+      this.#sql.takeOver,
+      { groupId, most, condition: [from, maxAttempts] },
+      [claim, consumer, length],
+    );
     return insertId === 0 ? 0 : insertId + length;
   }
 
@@ -164,37 +147,59 @@ export class DeliveryTable {
 
   /** The same for many; resolves to how many there were. */
   async acknowledgeAll(claims: readonly Claim[]): Promise<number> {
-    const sql = `DELETE d FROM ${this.#eachClaim} WHERE ${HOLDS}`;
-    return (await this.#access.change(sql, [listOf(claims)])).affectedRows;
+    const { affectedRows } = await this.#access.changeEach(
+      listOf(claims),
+      (each) => `DELETE d FROM ${this.#claims(each)} WHERE ${HOLDS}`,
+    );
+    return affectedRows;
   }
 
-  /** Which of the claims still hold, by {@link placeOf}. */
-  holding(claims: readonly Claim[]): Promise<Set<string>> {
-    return this.#places(theseClaims(claims));
+  /** Of those claims that still hold, how long they do in ms, by {@link placeOf}. */
+  async holding(claims: readonly Claim[]): Promise<Map<string, number>> {
+    const rows = await this.#access.list<
+      Raw<{ groupId: number; messageId: number; left: number }, 'messageId' | 'left'>
+    >(
+      'SELECT group_id AS groupId, message_id AS messageId, ' +
+        `TIMESTAMPDIFF(MICROSECOND, ${NOW}, due) AS \`left\` ` +
+        `FROM ${this.#table} FORCE INDEX (PRIMARY) WHERE ${theseClaims(claims)}`,
+    );
+    return new Map(rows.map((row) => [placeOf(row), Number(row.left) / 1000]));
   }
 
   /** Which of them have a row at all, whoever has claimed it, by {@link placeOf}. */
-  present(claims: readonly Claim[]): Promise<Set<string>> {
+  async present(claims: readonly Claim[]): Promise<Set<string>> {
     const each = claims.map(
       ({ groupId, messageId }) => `(group_id = ${groupId} AND message_id = ${messageId})`,
     );
-    return this.#places(each.join(' OR '));
-  }
-
-  async #places(condition: string): Promise<Set<string>> {
     const rows = await this.#access.list<Raw<{ groupId: number; messageId: number }, 'messageId'>>(
       'SELECT group_id AS groupId, message_id AS messageId ' +
-        `FROM ${this.#table} FORCE INDEX (PRIMARY) WHERE ${condition}`,
+        `FROM ${this.#table} FORCE INDEX (PRIMARY) WHERE ${each.join(' OR ')}`,
     );
     return new Set(rows.map(placeOf));
   }
 
-  /** Extends claims that still hold; never shortens one. Resolves to how many there were. */
-  async extend(claims: readonly Claim[], ms: number): Promise<number> {
-    const sql =
-      `UPDATE ${this.#eachClaim} SET d.due = GREATEST(d.due, ${LATER}) ` + `WHERE ${HOLDS}`;
-    const values = [listOf(claims), micros(ms)];
-    return (await this.#access.change(sql, values, { idempotent: true })).affectedRows;
+  /** Extends a claim, and never shortens it; false where it is over. */
+  async extend({ groupId, messageId, claim }: Claim, ms: number): Promise<boolean> {
+    const values = [micros(ms), groupId, messageId, claim];
+    const { affectedRows } = await this.#access.change(this.#sql.extend, values, {
+      idempotent: true,
+    });
+    return affectedRows > 0;
+  }
+
+  /** The same for many, past rows that others have locked. Resolves to how many it extended. */
+  async extendAll(claims: readonly Claim[], ms: number): Promise<number> {
+    const longer = `d.due = GREATEST(d.due, ${fromNow(ms)})`;
+    // With a limit, or MySQL makes one statement of both and looks at the rows a second time.
+    const held =
+      `SELECT group_id, message_id FROM ${this.#table} FORCE INDEX (PRIMARY) ` +
+      `WHERE ${theseClaims(claims)} LIMIT ${claims.length}`;
+    const send = (sql: string) => this.#access.send(sql, { idempotent: true });
+    const { affectedRows } = await this.#access.either(
+      () => send(changeFree(this.#table, held, longer)),
+      () => send(`UPDATE ${this.#claims(listOf(claims).text)} SET ${longer} WHERE ${HOLDS}`),
+    );
+    return affectedRows;
   }
 
   /** Gives one back, to be ready after `delay` ms; false where the claim is over. */
@@ -211,10 +216,11 @@ export class DeliveryTable {
 
   /** Gives back what nobody has worked on: it is no attempt. */
   async returnUnused(claims: readonly Claim[]): Promise<void> {
-    await this.#access.change(
-      `UPDATE ${this.#eachClaim} SET d.state = ${State.ready}, d.due = ${EPOCH}, ` +
+    await this.#access.changeEach(
+      listOf(claims),
+      (each) =>
+        `UPDATE ${this.#claims(each)} SET d.state = ${State.ready}, d.due = ${EPOCH}, ` +
         `d.claim = 0, d.attempt = d.attempt - 1 WHERE ${HOLDS}`,
-      [listOf(claims)],
     );
   }
 
@@ -250,21 +256,28 @@ export class DeliveryTable {
 
   /** Makes ready what is due of the delayed, some at a time. Resolves to how many. */
   async promote(groupId: number, most: number): Promise<number> {
-    const values = [groupId, String(most)];
-    return (await this.#access.change(this.#sql.promote, values)).affectedRows;
+    const which = { groupId, most, condition: [] };
+    return (await changeSome(this.#access, this.#sql.promote, which)).affectedRows;
   }
 
   /** Makes ready again what was claimed for too long, but for what has had its attempts. */
   async reclaim(groupId: number, maxAttempts: number, most: number): Promise<number> {
-    const values = [groupId, maxAttempts, String(most)];
-    return (await this.#access.change(this.#sql.reclaim, values)).affectedRows;
+    const which = { groupId, most, condition: [maxAttempts] };
+    return (await changeSome(this.#access, this.#sql.reclaim, which)).affectedRows;
   }
 
   /** What was claimed for too long the last time it may be; locked until the transaction ends. */
   async exhausted(groupId: number, maxAttempts: number, most: number): Promise<Claim[]> {
-    const rows = await this.#access.rows<
-      Raw<{ id: number; claim: number; lane: Buffer | null }, 'id' | 'claim'>
-    >(this.#sql.exhausted, [groupId, maxAttempts, String(most)]);
+    const values = [groupId, maxAttempts, String(most)];
+    const lock = (how: string) =>
+      this.#access.rows<Raw<{ id: number; claim: number; lane: Buffer | null }, 'id' | 'claim'>>(
+        this.#sql.exhausted + how,
+        values,
+      );
+    const rows = await this.#access.either(
+      () => lock(' SKIP LOCKED'),
+      () => lock(''),
+    );
     return rows.map(({ id, claim, lane }) => ({
       groupId,
       messageId: Number(id),
@@ -275,10 +288,20 @@ export class DeliveryTable {
 
   /** Puts them among the dead. With their rows locked. */
   async buryAll(claims: readonly Claim[], reason: Buffer): Promise<void> {
-    await this.#access.change(
-      `UPDATE ${this.#eachClaim} SET d.state = ${State.dead}, d.due = ${NOW}, d.claim = 0, ` +
+    await this.#access.changeEach(
+      listOf(claims),
+      (each) =>
+        `UPDATE ${this.#claims(each)} SET d.state = ${State.dead}, d.due = ${NOW}, d.claim = 0, ` +
         'd.reason = ?',
-      [listOf(claims), reason],
+      [reason],
+    );
+  }
+
+  /** Those listed, by their claims. */
+  #claims(each: string): string {
+    return (
+      `${each} ${this.#table} AS d FORCE INDEX (PRIMARY) ` +
+      'ON d.group_id = x.groupId AND d.message_id = x.messageId AND d.claim = x.claim'
     );
   }
 }
@@ -292,9 +315,3 @@ export interface ClaimRequest {
 }
 
 const HOLDS = `d.state = ${State.claimed} AND d.due > ${NOW}`;
-
-/** In the order of the rows, for all who change several. */
-function listOf(claims: readonly Claim[]): string {
-  const sorted = [...claims].sort((a, b) => a.groupId - b.groupId || a.messageId - b.messageId);
-  return JSON.stringify(sorted.map(({ groupId, messageId, claim }) => [groupId, messageId, claim]));
-}

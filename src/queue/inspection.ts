@@ -176,9 +176,12 @@ export async function redrive(
       for (let at = 0; at < sorted.length; at += PAGE) await some(sorted.slice(at, at + PAGE));
       return;
     }
+    // From page to page: what others have made ready meanwhile may still look dead from here.
+    let after: DeliveryRow | undefined;
     for (;;) {
-      const rows = await listing.page(groupId, State.dead, undefined, PAGE);
+      const rows = await listing.page(groupId, State.dead, after, PAGE);
       await some(rows.map(({ id }) => id).sort((a, b) => a - b));
+      after = rows.at(-1);
       if (rows.length < PAGE) return;
     }
   });

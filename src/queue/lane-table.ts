@@ -1,6 +1,7 @@
 import { EPOCH, NOW, State } from './delivery-sql';
-import { each, hex, micros, type QueueAccess } from './queue-access';
+import { fromNow, hex, type QueueAccess } from './queue-access';
 import { deliveryTable, laneTable, messageTable, waitingTable } from './queue-schema';
+import { RowList } from './row-list';
 
 /** A message that has come to the head of its lane. */
 export interface Head {
@@ -19,10 +20,10 @@ export class LaneTable {
   readonly #waiting: string;
   readonly #deliveries: string;
   readonly #messages: string;
-  /** Of those listed. */
-  readonly #eachWaiting: string;
   /** Whether there is anything to do for lanes of a group; asked along with what else is due. */
   readonly isDue: string;
+  /** How many of a group wait; asked along with what is a delivery already. */
+  readonly count: string;
 
   constructor(access: QueueAccess) {
     this.#access = access;
@@ -30,13 +31,11 @@ export class LaneTable {
     this.#waiting = access.name(waitingTable);
     this.#deliveries = access.name(deliveryTable);
     this.#messages = access.name(messageTable);
-    this.#eachWaiting =
-      `${each('groupId', 'bytes', 'messageId')} ${this.#waiting} AS w FORCE INDEX (PRIMARY) ` +
-      'ON w.group_id = x.groupId AND w.lane = UNHEX(x.bytes) AND w.message_id = x.messageId';
     this.isDue =
       `(SELECT 1 FROM ${this.#waiting} FORCE INDEX (incoming) WHERE group_id = ? AND filed = 0 LIMIT 1)` +
       ` IS NOT NULL OR (SELECT 1 FROM ${this.#lanes} FORCE INDEX (holder) ` +
       'WHERE group_id = ? AND holder = 0 LIMIT 1) IS NOT NULL';
+    this.count = `(SELECT COUNT(*) FROM ${this.#waiting} WHERE group_id = ?)`;
   }
 
   /** A row for each message and group. */
@@ -47,7 +46,7 @@ export class LaneTable {
     if (groups.length === 0 || messages.length === 0) return;
     const rows = groups.flatMap((group) =>
       messages.map(({ id, delay, lane }) => {
-        const notBefore = delay > 0 ? `${NOW} + INTERVAL ${micros(delay)} MICROSECOND` : 'NULL';
+        const notBefore = delay > 0 ? fromNow(delay) : 'NULL';
         return `(${group}, ${hex(lane)}, ${id}, ${notBefore})`;
       }),
     );
@@ -63,7 +62,7 @@ export class LaneTable {
   async backfill(groupId: number, streamId: number): Promise<void> {
     await this.#access.change(
       `INSERT INTO ${this.#waiting} (group_id, lane, message_id, not_before) ` +
-        `SELECT ?, m.lane, m.id, m.not_before FROM ${this.#messages} AS m ` +
+        `SELECT ?, m.lane, m.id, m.not_before FROM ${this.#messages} AS m FORCE INDEX (stream) ` +
         'WHERE m.stream_id = ? AND m.lane IS NOT NULL',
       [groupId, streamId],
     );
@@ -71,18 +70,26 @@ export class LaneTable {
 
   /** Dead ones take their place again in what waits. Resolves to how many. */
   async readmit(groupId: number, ids: readonly number[]): Promise<number> {
-    const dead =
-      `${each('groupId', 'messageId')} ${this.#deliveries} AS d FORCE INDEX (PRIMARY) ` +
+    const list = new RowList(
+      ['groupId', 'messageId'],
+      ids.map((id) => [groupId, id]),
+    );
+    const dead = (each: string): string =>
+      `${each} ${this.#deliveries} AS d FORCE INDEX (PRIMARY) ` +
       'ON d.group_id = x.groupId AND d.message_id = x.messageId ' +
       `WHERE d.state = ${State.dead} AND d.lane IS NOT NULL`;
-    const list = JSON.stringify(ids.map((id) => [groupId, id]));
-    await this.#access.change(
-      `INSERT INTO ${this.#waiting} (group_id, lane, message_id) ` +
-        `SELECT d.group_id, d.lane, d.message_id FROM ${dead} ` +
+    await this.#access.changeEach(
+      list,
+      (each) =>
+        `INSERT INTO ${this.#waiting} (group_id, lane, message_id) ` +
+        `SELECT d.group_id, d.lane, d.message_id FROM ${dead(each)} ` +
         'ON DUPLICATE KEY UPDATE filed = 0',
-      [list],
     );
-    return (await this.#access.change(`DELETE d FROM ${dead}`, [list])).affectedRows;
+    const { affectedRows } = await this.#access.changeEach(
+      list,
+      (each) => `DELETE d FROM ${dead(each)}`,
+    );
+    return affectedRows;
   }
 
   async removeGroup(groupId: number): Promise<void> {
@@ -96,12 +103,12 @@ export class LaneTable {
     );
   }
 
-  /** Messages that no lane knows of yet, in the order of their ids. */
-  async incoming(groupId: number, most: number): Promise<Head[]> {
+  /** Messages after `after` that no lane knows of yet, in the order of their ids. */
+  async incoming(groupId: number, after: number, most: number): Promise<Head[]> {
     const rows = await this.#access.rows<{ id: number | string; lane: Buffer }>(
       `SELECT message_id AS id, lane FROM ${this.#waiting} FORCE INDEX (incoming) ` +
-        'WHERE group_id = ? AND filed = 0 ORDER BY message_id LIMIT ?',
-      [groupId, String(most)],
+        'WHERE group_id = ? AND filed = 0 AND message_id > ? ORDER BY message_id LIMIT ?',
+      [groupId, after, String(most)],
     );
     return rows.map(({ id, lane }) => ({ id: Number(id), lane }));
   }
@@ -136,18 +143,24 @@ export class LaneTable {
 
   /** Locks the rows of these lanes, past those that others have locked. By lane, who has each. */
   async lock(groupId: number, lanes: readonly Buffer[]): Promise<Map<string, number>> {
-    const rows = await this.#access.list<{ lane: Buffer; holder: number | string }>(
+    const sql =
       `SELECT lane, holder FROM ${this.#lanes} FORCE INDEX (PRIMARY) ` +
-        `WHERE ${these(groupId, lanes)} FOR UPDATE SKIP LOCKED`,
+      `WHERE ${these(groupId, lanes)} FOR UPDATE`;
+    const lock = (how: string) =>
+      this.#access.list<{ lane: Buffer; holder: number | string }>(sql + how);
+    const rows = await this.#access.either(
+      () => lock(' SKIP LOCKED'),
+      () => lock(''),
     );
     return new Map(rows.map(({ lane, holder }) => [lane.toString('latin1'), Number(holder)]));
   }
 
   /** These messages' lanes know of them. With the lanes locked. */
   async file(groupId: number, messages: readonly Head[]): Promise<void> {
-    await this.#access.change(`UPDATE ${this.#eachWaiting} SET w.filed = 1`, [
+    await this.#access.changeEach(
       listOf(groupId, messages),
-    ]);
+      (each) => `UPDATE ${this.#waitingOf(each)} SET w.filed = 1`,
+    );
   }
 
   /** The first message of each of these lanes that has one. With the lanes locked. */
@@ -167,13 +180,14 @@ export class LaneTable {
   async release(groupId: number, heads: readonly Head[]): Promise<void> {
     const list = listOf(groupId, heads);
     const later = `w.not_before > ${NOW}`;
-    await this.#access.change(
-      `INSERT INTO ${this.#deliveries} (group_id, message_id, state, due, lane) ` +
+    await this.#access.changeEach(
+      list,
+      (each) =>
+        `INSERT INTO ${this.#deliveries} (group_id, message_id, state, due, lane) ` +
         `SELECT w.group_id, w.message_id, IF(${later}, ${State.delayed}, ${State.ready}), ` +
-        `IF(${later}, w.not_before, ${EPOCH}), w.lane FROM ${this.#eachWaiting}`,
-      [list],
+        `IF(${later}, w.not_before, ${EPOCH}), w.lane FROM ${this.#waitingOf(each)}`,
     );
-    await this.#access.change(`DELETE w FROM ${this.#eachWaiting}`, [list]);
+    await this.#access.changeEach(list, (each) => `DELETE w FROM ${this.#waitingOf(each)}`);
     const rows = heads.map(({ lane, id }) => `(${groupId}, ${hex(lane)}, ${id})`);
     await this.#access.send(
       `INSERT INTO ${this.#lanes} (group_id, lane, holder) VALUES ${rows.join(', ')} ` +
@@ -181,12 +195,25 @@ export class LaneTable {
     );
   }
 
+  /** What waits, of those listed. */
+  #waitingOf(each: string): string {
+    return (
+      `${each} ${this.#waiting} AS w FORCE INDEX (PRIMARY) ` +
+      'ON w.group_id = x.groupId AND w.lane = UNHEX(x.bytes) AND w.message_id = x.messageId'
+    );
+  }
+
   /** Ends lanes in which nothing waits. With the lanes locked. */
   async close(groupId: number, lanes: readonly Buffer[]): Promise<void> {
-    await this.#access.change(
-      `DELETE l FROM ${each('groupId', 'bytes')} ${this.#lanes} AS l FORCE INDEX (PRIMARY) ` +
+    const list = new RowList(
+      ['groupId', 'bytes'],
+      lanes.map((lane) => [groupId, lane.toString('hex')]),
+    );
+    await this.#access.changeEach(
+      list,
+      (each) =>
+        `DELETE l FROM ${each} ${this.#lanes} AS l FORCE INDEX (PRIMARY) ` +
         'ON l.group_id = x.groupId AND l.lane = UNHEX(x.bytes)',
-      [JSON.stringify(lanes.map((lane) => [groupId, lane.toString('hex')]))],
     );
   }
 
@@ -196,28 +223,24 @@ export class LaneTable {
     gone: readonly { readonly lane: Buffer; readonly messageId: number }[],
   ): Promise<void> {
     const sorted = [...gone].sort((a, b) => Buffer.compare(a.lane, b.lane));
-    const list = sorted.map(({ lane, messageId }) => [groupId, lane.toString('hex'), messageId]);
-    await this.#access.change(
-      `UPDATE ${each('groupId', 'bytes', 'messageId')} ${this.#lanes} AS l FORCE INDEX (PRIMARY) ` +
+    const heads = sorted.map(({ lane, messageId }) => ({ lane, id: messageId }));
+    await this.#access.changeEach(
+      listOf(groupId, heads),
+      (each) =>
+        `UPDATE ${each} ${this.#lanes} AS l FORCE INDEX (PRIMARY) ` +
         'ON l.group_id = x.groupId AND l.lane = UNHEX(x.bytes) AND l.holder = x.messageId ' +
         'SET l.holder = 0',
-      [JSON.stringify(list)],
     );
   }
 
-  /** How many wait, and how old the oldest of them is in ms. */
-  async waiting(groupId: number): Promise<{ count: number; oldest: number | undefined }> {
-    const [row] = await this.#access.rows<{ count: number | string; age: number | string | null }>(
-      `SELECT w.count, TIMESTAMPDIFF(MICROSECOND, m.produced_at, ${NOW}) AS age FROM ` +
-        `(SELECT COUNT(*) AS count, MIN(message_id) AS id FROM ${this.#waiting} WHERE group_id = ?) AS w ` +
-        `LEFT JOIN ${this.#messages} AS m ON m.id = w.id`,
+  /** How old the oldest is that waits, in ms. */
+  async oldest(groupId: number): Promise<number | undefined> {
+    const [row] = await this.#access.rows<{ age: number | string }>(
+      `SELECT TIMESTAMPDIFF(MICROSECOND, produced_at, ${NOW}) AS age FROM ${this.#messages} ` +
+        `WHERE id = (SELECT MIN(message_id) FROM ${this.#waiting} WHERE group_id = ?)`,
       [groupId],
     );
-    const age = row?.age ?? undefined;
-    return {
-      count: Number(row?.count ?? 0),
-      oldest: age === undefined ? undefined : Number(age) / 1000,
-    };
+    return row === undefined ? undefined : Number(row.age) / 1000;
   }
 }
 
@@ -225,6 +248,7 @@ function these(groupId: number, lanes: readonly Buffer[]): string {
   return `group_id = ${groupId} AND lane IN (${lanes.map(hex).join(', ')})`;
 }
 
-function listOf(groupId: number, messages: readonly Head[]): string {
-  return JSON.stringify(messages.map(({ lane, id }) => [groupId, lane.toString('hex'), id]));
+function listOf(groupId: number, messages: readonly Head[]): RowList {
+  const rows = messages.map(({ lane, id }) => [groupId, lane.toString('hex'), id]);
+  return new RowList(['groupId', 'bytes', 'messageId'], rows);
 }

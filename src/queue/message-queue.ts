@@ -158,6 +158,7 @@ export class MessageQueue extends QueueAdministration {
     if (currentContext()?.scope !== undefined) await this.db.manualClose();
     const { batch, wait, signal } = resolved;
     this.#refuseIfClosed();
+    signal?.throwIfAborted();
     const over = this.#over.signal;
     const either = signal === undefined ? over : AbortSignal.any([signal, over]);
     const messages = await this.parts.access.alone(() =>
@@ -211,6 +212,7 @@ export class MessageQueue extends QueueAdministration {
     options: ConsumeOptions = {},
   ): Promise<Message<T>[]> {
     const resolved = resolveConsumeOptions(options, this.options);
+    this.#refuseIfClosed();
     const { visibility, consumer } = this.#order(stream, group, resolved);
     const ref = await this.parts.directory.group(stream, group);
     const wanted = { most: resolved.batch, visibility, consumer, first: 'claim' } as const;

@@ -4,7 +4,13 @@ import type { Bell } from './bell';
 import type { DedupeTable } from './dedupe-table';
 import type { DeliveryTable } from './delivery-table';
 import type { LaneTable } from './lane-table';
-import type { DedupeKey, MessageTable, NewMessage } from './message-table';
+import {
+  hasLane,
+  hasNoLane,
+  type DedupeKey,
+  type MessageTable,
+  type NewMessage,
+} from './message-table';
 import type { QueueAccess } from './queue-access';
 import { randomNumber } from './random';
 import type { StreamDirectory } from './stream-directory';
@@ -14,6 +20,8 @@ import type { SharedStream, StreamTable } from './stream-table';
 const CALLERS = 500;
 /** Such transactions under way at most; who comes meanwhile goes with the next. */
 const AT_ONCE = 2;
+/** In ms: a stream that somebody has locked does not hold up others for longer. */
+const PATIENCE = 100;
 
 export interface ProducerTables {
   readonly streams: StreamTable;
@@ -44,6 +52,7 @@ export class Producer {
     this.#batcher = new Batcher({
       most: CALLERS,
       atOnce: AT_ONCE,
+      patience: PATIENCE,
       run: (orders) => this.#store(orders),
     });
   }
@@ -105,14 +114,8 @@ export class Producer {
     const fresh = messages.filter((_, at) => before[at] === undefined);
     const ids = await this.#tables.messages.insert(streamId, fresh, step);
     const made = fresh.map((message, at) => ({ ...message, id: ids[at] ?? 0 }));
-    await this.#tables.deliveries.add(
-      groups,
-      made.filter(({ lane }) => lane === undefined),
-    );
-    const laned = made.flatMap(({ id, delay, lane }) =>
-      lane === undefined ? [] : [{ id, delay, lane }],
-    );
-    await this.#tables.lanes.add(groups, laned);
+    await this.#tables.deliveries.add(groups, made.filter(hasNoLane));
+    await this.#tables.lanes.add(groups, made.filter(hasLane));
     const deduped = made.flatMap(({ id, dedupe }) =>
       dedupe === undefined ? [] : [{ id, key: dedupe.key }],
     );

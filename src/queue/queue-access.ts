@@ -2,8 +2,10 @@ import type { RetryingPooledDatabase } from '../database';
 import type { ResultHeader } from '../driver/statement';
 import { partsOf, type DatabaseParts } from '../pooled-database';
 import { openFrame } from '../schema/standing';
+import { isNotTaken } from '../schema/syntax';
 import { TableAccess } from '../schema/table-access';
 import type { TableDefinition } from '../schema/table';
+import type { RowList } from './row-list';
 
 /** How often a transaction of the queue's own is run again after a deadlock or a lost connection. */
 const RETRIES = 5;
@@ -20,6 +22,7 @@ export class QueueAccess {
   readonly db: RetryingPooledDatabase;
   readonly #access: TableAccess;
   readonly #statements: DatabaseParts['statements'];
+  #isPlain = false;
 
   constructor(
     db: RetryingPooledDatabase,
@@ -77,6 +80,44 @@ export class QueueAccess {
   }
 
   /**
+   * A change of the rows that are listed. `sql` is told how the list stands in it: it is read before
+   * the table it is joined with, whose rows are then looked up one by one.
+   */
+  changeEach(
+    list: RowList,
+    sql: (each: string) => string,
+    values: readonly unknown[] = [],
+    options: QueueStatementOptions = {},
+  ): Promise<ResultHeader> {
+    return this.either(
+      () => this.change(sql(list.bound), [list.value, ...values], options),
+      () => this.change(sql(list.text), values, options),
+    );
+  }
+
+  /**
+   * Does something the short way, with SKIP LOCKED and JSON_TABLE; where the server does not take that,
+   * the plain way, from then on.
+   */
+  async either<T>(short: () => Promise<T>, plain: () => Promise<T>): Promise<T> {
+    if (this.#isPlain) return plain();
+    try {
+      return await short();
+    } catch (error) {
+      if (!isNotTaken(error)) throw error;
+    }
+    this.usePlainStatements();
+    return plain();
+  }
+
+  /** As on a server that has neither SKIP LOCKED nor JSON_TABLE. */
+  usePlainStatements(): void {
+    if (this.#isPlain) return;
+    this.#isPlain = true;
+    this.host.logger.info({}, 'this server has no SKIP LOCKED: consumers may wait for each other');
+  }
+
+  /**
    * All of it or nothing: a transaction of its own, repeated after a deadlock, or part of the one
    * that is open, which a failure then dooms.
    */
@@ -100,23 +141,8 @@ export function hex(bytes: Buffer): string {
   return `X'${bytes.toString('hex')}'`;
 }
 
-const COLUMNS = {
-  groupId: 'INT UNSIGNED',
-  streamId: 'INT UNSIGNED',
-  messageId: 'BIGINT UNSIGNED',
-  claim: 'BIGINT UNSIGNED',
-  /** In hexadecimal. */
-  bytes: 'VARCHAR(510)',
-} as const;
-
-/**
- * A list, bound as JSON, that is read before the table it is joined with, whose rows are then looked
- * up one by one. With `id IN (…)` a planner may read a small table from end to end, `FORCE INDEX
- * (PRIMARY)` or not (MariaDB 10.11 and MySQL 9.7 do), and waits for a producer who has not committed yet.
- */
-export function each(...columns: readonly (keyof typeof COLUMNS)[]): string {
-  const list = columns.map((name, at) => `${name} ${COLUMNS[name]} PATH '$[${at}]'`).join(', ');
-  return `JSON_TABLE(?, '$[*]' COLUMNS (${list})) AS x STRAIGHT_JOIN`;
-}
-
 export const micros = (ms: number): number => Math.round(ms * 1000);
+
+/** So many ms from now, as text. */
+export const fromNow = (ms: number): string =>
+  `UTC_TIMESTAMP(6) + INTERVAL ${micros(ms)} MICROSECOND`;

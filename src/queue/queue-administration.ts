@@ -39,9 +39,10 @@ export class QueueAdministration {
   }
 
   /**
-   * Creates a group, or leaves the one that is there. Waits for producers whose transactions are
-   * open, so that nothing falls in between: what has committed by then belongs to a group from the
-   * start only, what commits later to every group. Resolves to whether it is new.
+   * Creates a group, or leaves the one that is there, which waits for nobody. A new one waits for
+   * producers of the stream whose transactions are open, so that nothing falls in between: what had
+   * committed at the call belongs to a group from the start only, what commits later to every group.
+   * Resolves to whether it is new.
    */
   @releaseConnection
   createGroup(stream: string, group: string, options: CreateGroupOptions = {}): Promise<boolean> {

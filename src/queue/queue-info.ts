@@ -23,16 +23,15 @@ export async function infoOf(
   group: string,
 ): Promise<QueueInfo> {
   const { streamId, groupId } = await directory.group(stream, group);
-  const counts = await listing.counts(groupId);
-  const waiting = await lanes.waiting(groupId);
-  const oldest = await listing.oldest(groupId);
-  const of = (state: number): number => counts.get(state) ?? 0;
+  const { byState, waiting } = await listing.counts(groupId, lanes.count);
+  const oldest = [await listing.oldest(groupId), await lanes.oldest(groupId)];
+  const of = (state: number): number => byState.get(state) ?? 0;
   return Object.freeze({
     length: await messages.count(streamId),
-    lag: of(State.ready) + of(State.delayed) + waiting.count,
+    lag: of(State.ready) + of(State.delayed) + waiting,
     delayed: of(State.delayed),
     pending: of(State.claimed),
     dead: of(State.dead),
-    oldest: Math.max(oldest ?? 0, waiting.oldest ?? 0),
+    oldest: Math.max(...oldest.map((age) => age ?? 0)),
   });
 }

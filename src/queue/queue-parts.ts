@@ -38,14 +38,8 @@ export function makeParts(db: RetryingPooledDatabase, options: ResolvedQueueOpti
   const directory = new StreamDirectory(streams, access, clock);
   const retention = new Retention(access, { streams, messages, dedupe }, options.retention);
   const upkeep = new Upkeep(access, deliveries, lanes, bell);
-  const settlement = new Settlement(
-    access,
-    deliveries,
-    lanes,
-    directory,
-    bell,
-    options,
-    ({ streamId }) => retention.touch(streamId),
+  const settlement = new Settlement(access, deliveries, lanes, bell, options, ({ streamId }) =>
+    retention.touch(streamId),
   );
   const desk = new ClaimDesk(access, deliveries, upkeep, settlement, codec);
   const intake = new Intake(directory, desk, bell, clock, options.pollInterval);

@@ -7,11 +7,16 @@ const define = (name: string, ...parts: readonly string[]): TableDefinition => (
   upgrades: {},
 });
 
-/** A stream's row is what producers lock shared, and whoever creates a group alone. */
+/**
+ * A stream's row is what producers lock shared, and whoever creates a group alone. It lists the
+ * numbers of its groups: found in their own table they would cost a producer gaps that the groups of
+ * other streams belong in.
+ */
 export const streamTable = define(
   'streams',
   'id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY',
   'name VARBINARY(255) NOT NULL',
+  'group_ids BLOB NOT NULL',
   'UNIQUE KEY name (name)',
 );
 
@@ -45,9 +50,10 @@ export const deliveryTable = define(
   'deliveries',
   'group_id INT UNSIGNED NOT NULL',
   'message_id BIGINT UNSIGNED NOT NULL',
-  'state TINYINT UNSIGNED NOT NULL',
+  // Ready, as nearly all are when they are produced.
+  'state TINYINT UNSIGNED NOT NULL DEFAULT 0',
   // Ready: always the same. Claimed: the end of the claim. Delayed: when it gets ready. Dead: since when.
-  'due DATETIME(6) NOT NULL',
+  "due DATETIME(6) NOT NULL DEFAULT '1970-01-01 00:00:00'",
   // Random, one per claim; 0 where there is none.
   'claim BIGINT UNSIGNED NOT NULL DEFAULT 0',
   'attempt INT UNSIGNED NOT NULL DEFAULT 0',

@@ -35,11 +35,6 @@ export class ScheduleTable {
     const at = stamp(moment);
     return (await this.#access.change(sql, [at, name, at, at])).affectedRows > 0;
   }
-
-  async remove(name: Buffer): Promise<void> {
-    const sql = `DELETE FROM ${this.#table} WHERE name = ?`;
-    await this.#access.change(sql, [name], { idempotent: true });
-  }
 }
 
 function stamp(moment: Date): string {

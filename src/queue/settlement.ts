@@ -4,14 +4,19 @@ import { explain } from '../driver/explain';
 import { CommitInDoubtError } from '../errors';
 import { holdsConnection, openFrame } from '../schema/standing';
 import type { Bell } from './bell';
-import { placeOf, type Claim, type DeliveryTable } from './delivery-table';
+import { placeOf, type Claim } from './claim';
+import type { DeliveryTable } from './delivery-table';
 import type { LaneTable } from './lane-table';
 import type { Message, MessageKeeper, NackOptions } from './message';
 import type { QueueAccess } from './queue-access';
-import type { GroupRef, StreamDirectory } from './stream-directory';
+import type { GroupRef } from './stream-directory';
 
 /** Messages acknowledged by one statement at most. */
 const TOGETHER = 500;
+/** Such statements under way at most; what is acknowledged meanwhile goes with the next. */
+const AT_ONCE = 2;
+/** In ms: what waits for a transaction's lock does not hold up other messages for longer. */
+const PATIENCE = 100;
 /** What the table has room for, in bytes. */
 const LONGEST_REASON = 512;
 
@@ -41,19 +46,19 @@ export class Settlement implements MessageKeeper {
   readonly #access: QueueAccess;
   readonly #deliveries: DeliveryTable;
   readonly #lanes: LaneTable;
-  readonly #directory: StreamDirectory;
   readonly #bell: Bell;
   readonly #backoff: Backoff;
   readonly #settled: (ref: GroupRef) => void;
   readonly #plain: Batcher<Message, boolean>;
   readonly #laned: Batcher<Message, boolean>;
+  /** The answer to their acknowledgement was lost: what is gone of them is taken for acknowledged. */
+  readonly #inDoubt = new WeakSet<Message>();
 
   /** @param settled told of each group of which messages were acknowledged. */
   constructor(
     access: QueueAccess,
     deliveries: DeliveryTable,
     lanes: LaneTable,
-    directory: StreamDirectory,
     bell: Bell,
     backoff: Backoff,
     settled: (ref: GroupRef) => void,
@@ -62,14 +67,14 @@ export class Settlement implements MessageKeeper {
     this.#access = access;
     this.#deliveries = deliveries;
     this.#lanes = lanes;
-    this.#directory = directory;
     this.#bell = bell;
     this.#backoff = backoff;
     this.#settled = settled;
     const most = TOGETHER;
     const run = (some: readonly Message[]) => this.#acknowledgeAll(some);
-    this.#plain = new Batcher({ most, atOnce: 2, run });
-    this.#laned = new Batcher({ most, atOnce: 2, run });
+    const limits = { most, atOnce: AT_ONCE, patience: PATIENCE };
+    this.#plain = new Batcher({ ...limits, run });
+    this.#laned = new Batcher({ ...limits, run });
   }
 
   openFrame() {
@@ -78,38 +83,53 @@ export class Settlement implements MessageKeeper {
 
   async acknowledge(message: Message): Promise<boolean> {
     const held = await this.#acknowledge(message);
-    if (held) await this.#told(message);
+    if (held) await this.#told(message, message.key !== undefined);
     return held;
   }
 
-  #acknowledge(message: Message): Promise<boolean> {
+  async #acknowledge(message: Message): Promise<boolean> {
     // Who holds a connection, or is in a transaction, does it on that.
-    if (holdsConnection(this.#access.db)) return this.#acknowledgeOne(message.claim);
+    if (this.openFrame() !== undefined) return this.#acknowledgeOne(message.claim);
+    if (holdsConnection(this.#access.db)) {
+      return (await this.#acknowledgeAll([message]))[0] === true;
+    }
     return message.claim.lane === undefined ? this.#plain.add(message) : this.#laned.add(message);
   }
 
   /** Whether each was acknowledged; settles what is in doubt where an answer was lost. */
   async #acknowledgeAll(messages: readonly Message[]): Promise<boolean[]> {
-    const claims = messages.map(({ claim }) => claim);
+    if (messages.some((message) => this.#inDoubt.has(message))) return this.#resolve(messages);
     try {
-      return await this.#acknowledgeTogether(claims);
+      return await this.#acknowledgeTogether(messages);
     } catch (error) {
       if (!isDoubt(error)) throw error;
+      return this.#resolve(messages);
     }
-    const present = await this.#deliveries.present(claims);
-    const left = messages.filter(({ claim }) => present.has(placeOf(claim)));
-    const again =
-      left.length === 0 ? [] : await this.#acknowledgeTogether(left.map((m) => m.claim));
-    const late = new Map(left.map((message, at) => [message, again[at] === true]));
-    // What is gone before its claim has ended here was taken away by the statement in doubt.
-    return messages.map((message) => late.get(message) ?? message.look());
   }
 
-  async #acknowledgeTogether(claims: readonly Claim[]): Promise<boolean[]> {
-    if (claims.length > 1 && (await this.#ifAll(claims))) return claims.map(() => true);
-    const held: boolean[] = [];
-    for (const claim of claims) held.push(await this.#acknowledgeOne(claim));
-    return held;
+  /** The same where some of them may have been acknowledged before. */
+  async #resolve(messages: readonly Message[]): Promise<boolean[]> {
+    const present = await this.#deliveries.present(messages.map(({ claim }) => claim));
+    const left = messages.filter(({ claim }) => present.has(placeOf(claim)));
+    const again = left.length === 0 ? [] : await this.#acknowledgeTogether(left);
+    const late = new Map(left.map((message, at) => [message, again[at] === true]));
+    // What is gone before its claim has ended here was taken away by the statement in doubt.
+    return messages.map(
+      (message) => late.get(message) ?? (this.#inDoubt.has(message) && message.look()),
+    );
+  }
+
+  async #acknowledgeTogether(messages: readonly Message[]): Promise<boolean[]> {
+    const claims = messages.map(({ claim }) => claim);
+    try {
+      if (claims.length > 1 && (await this.#ifAll(claims))) return claims.map(() => true);
+      const held: boolean[] = [];
+      for (const claim of claims) held.push(await this.#acknowledgeOne(claim));
+      return held;
+    } catch (error) {
+      if (isDoubt(error)) for (const message of messages) this.#inDoubt.add(message);
+      throw error;
+    }
   }
 
   #acknowledgeOne(claim: Claim): Promise<boolean> {
@@ -138,15 +158,15 @@ export class Settlement implements MessageKeeper {
   }
 
   async giveBack(message: Message, { delay, reason }: NackOptions): Promise<boolean> {
-    const { claim, attempt } = message;
-    const { maxAttempts } = await this.#directory.group(message.stream, message.group);
+    const { claim, attempt, ref } = message;
     const why = reasonBytes(reason);
     const pause = delay ?? pauseAfter(attempt, this.#backoff);
-    const isLast = attempt >= maxAttempts;
+    const isLast = attempt >= ref.maxAttempts;
     const held = await (isLast
       ? this.#bury(message, why)
       : this.#deliveries.giveBack(claim, pause, why));
-    if (held) await this.#told(message);
+    // Those who wait learn when it is due.
+    if (held) await this.#told(message, true);
     return held;
   }
 
@@ -160,22 +180,28 @@ export class Settlement implements MessageKeeper {
     });
   }
 
-  async extend(message: Message, ms: number): Promise<boolean> {
-    return (await this.#deliveries.extend([message.claim], ms)) > 0;
+  extend(message: Message, ms: number): Promise<boolean> {
+    return this.#deliveries.extend(message.claim, ms);
   }
 
-  /** Extends all of them by one statement. Resolves to those that are lost. */
+  /**
+   * Extends all of them by one statement, but for those whose row somebody has locked: they hold for
+   * as long as they did. Resolves to those that are lost.
+   */
   async extendAll(messages: readonly Message[], ms: number): Promise<Message[]> {
-    const sentAt = this.clock.now();
     const claims = messages.map(({ claim }) => claim);
-    const extended = await this.#deliveries.extend(claims, ms);
-    const held = extended === claims.length ? undefined : await this.#deliveries.holding(claims);
-    const lost: Message[] = [];
-    for (const message of messages) {
-      if (held === undefined || held.has(placeOf(message.claim))) message.extended(sentAt, ms);
-      else lost.push(message);
+    const sentAt = this.clock.now();
+    if ((await this.#deliveries.extendAll(claims, ms)) === claims.length) {
+      for (const message of messages) message.extended(sentAt, ms);
+      return [];
     }
-    return lost;
+    const lookedAt = this.clock.now();
+    const left = await this.#deliveries.holding(claims);
+    return messages.filter((message) => {
+      const holds = left.get(placeOf(message.claim));
+      if (holds !== undefined) message.extended(lookedAt, holds);
+      return holds === undefined;
+    });
   }
 
   /** Gives back what nobody has worked on. */
@@ -185,15 +211,13 @@ export class Settlement implements MessageKeeper {
     );
   }
 
-  /** What follows once it is committed: another message may have its turn now. */
-  async #told(message: Message): Promise<void> {
-    const { stream, group } = message;
-    const tell = async (): Promise<void> => {
-      const ref = await this.#directory.group(stream, group);
+  /** What follows once it is committed. @param isNews whether there may be something to claim now. */
+  async #told({ ref }: Message, isNews: boolean): Promise<void> {
+    const tell = (): void => {
       this.#settled(ref);
-      if (message.key !== undefined) this.#bell.ring(ref.streamId);
+      if (isNews) this.#bell.ring(ref.streamId);
     };
-    if (this.openFrame() === undefined) await tell();
+    if (this.openFrame() === undefined) tell();
     else await this.#access.db.afterCommit(tell);
   }
 }

@@ -91,13 +91,28 @@ export class Upkeep {
 
   /**
    * Lets the next message of each lane go that has none out. What is written here is decided with the
-   * lane's row locked; lanes that others have locked are theirs to look after.
+   * lane's row locked; lanes that others have locked are theirs to look after, and what came for them
+   * is passed by.
    */
   async #passOn(groupId: number): Promise<number> {
-    const incoming = await this.#lanes.incoming(groupId, SOME);
     const free = await this.#lanes.free(groupId, SOME_LANES);
-    const lanes = distinct([...incoming.map(({ lane }) => lane), ...free]).slice(0, SOME_LANES);
-    if (lanes.length === 0) return 0;
+    for (let after = 0; ;) {
+      const page = await this.#lanes.incoming(groupId, after, SOME);
+      const incoming = firstLanes(page, SOME_LANES);
+      const lanes = distinct([...incoming.map(({ lane }) => lane), ...(after === 0 ? free : [])]);
+      const { filed, released } = await this.#passOnIn(groupId, lanes, incoming);
+      const isLast = page.length < SOME && incoming.length === page.length;
+      if (filed > 0 || released > 0 || isLast) return released;
+      after = incoming.at(-1)?.id ?? after;
+    }
+  }
+
+  async #passOnIn(
+    groupId: number,
+    lanes: readonly Buffer[],
+    incoming: readonly Head[],
+  ): Promise<{ readonly filed: number; readonly released: number }> {
+    if (lanes.length === 0) return { filed: 0, released: 0 };
     const known = new Set((await this.#lanes.known(groupId, lanes)).map(text));
     const fresh = lanes.filter((lane) => !known.has(text(lane)));
     if (fresh.length > 0) await this.#lanes.open(groupId, fresh);
@@ -106,15 +121,22 @@ export class Upkeep {
       const theirs = incoming.filter(({ lane }) => locked.has(text(lane)));
       if (theirs.length > 0) await this.#lanes.file(groupId, inOrder(theirs));
       const idle = lanes.filter((lane) => locked.get(text(lane)) === 0);
-      if (idle.length === 0) return 0;
+      if (idle.length === 0) return { filed: theirs.length, released: 0 };
       const heads = inOrder(await this.#lanes.heads(groupId, idle));
       if (heads.length > 0) await this.#lanes.release(groupId, heads);
       const used = new Set(heads.map(({ lane }) => text(lane)));
       const empty = idle.filter((lane) => !used.has(text(lane)));
       if (empty.length > 0) await this.#lanes.close(groupId, empty);
-      return heads.length;
+      return { filed: theirs.length, released: heads.length };
     });
   }
+}
+
+/** As many of these messages, from the first on, as belong to so many lanes. */
+function firstLanes(messages: readonly Head[], most: number): readonly Head[] {
+  const seen = new Set<string>();
+  const end = messages.findIndex(({ lane }) => seen.add(text(lane)).size > most);
+  return end < 0 ? messages : messages.slice(0, end);
 }
 
 const text = (lane: Buffer): string => lane.toString('latin1');

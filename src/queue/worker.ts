@@ -1,6 +1,6 @@
 import { detached } from '../async-context';
 import { settledWithin } from '../clock';
-import { ClaimLostError, checkOptionNames } from '../errors';
+import { ClaimLostError, PoolClosedError, checkOptionNames } from '../errors';
 import { errorFields, type Logger } from '../logger';
 import { Heartbeat } from './heartbeat';
 import type { Intake, Order } from './intake';
@@ -169,7 +169,7 @@ export class Worker {
       } catch (error) {
         if (this.#over.signal.aborted) break;
         this.#logger.warn(errorFields(error), 'no messages could be claimed; it is tried again');
-        await this.#rest(pause * (0.5 + Math.random() / 2));
+        await this.#rest(pause * (0.5 + Math.random() / 2), this.#over.signal);
         pause = Math.min(LONGEST_PAUSE, pause * 2);
       }
     }
@@ -204,6 +204,11 @@ export class Worker {
     this.#settling++;
     queueMicrotask(() => this.#begin());
     this.#tellRoom();
+    if (message.decided !== undefined) {
+      // A transaction that the handler has left open may settle it: that one decides.
+      await message.decided;
+      if (!message.isSettled) failure ??= { error: new Error('its transaction was rolled back') };
+    }
     if (failure === undefined) await this.#settle(message, () => message._ack());
     else {
       this.#failed++;
@@ -219,13 +224,14 @@ export class Worker {
     this.#drop(message);
   }
 
-  /** As long as the claim holds it is tried again. */
+  /** As long as the claim holds it is tried again, also by a worker that was stopped. */
   async #settle(message: Message, settle: () => Promise<void>): Promise<void> {
     for (let pause = PAUSE; !message.isSettled && message.look(); pause *= 2) {
       try {
-        await settle();
+        if (message.decided === undefined) await settle();
+        await message.decided;
       } catch (error) {
-        if (error instanceof ClaimLostError) return;
+        if (error instanceof ClaimLostError || error instanceof PoolClosedError) return;
         this.#logger.warn(errorFields(error), 'a message was not settled; it is tried again');
         await this.#rest(Math.min(LONGEST_PAUSE, pause));
       }
@@ -248,17 +254,17 @@ export class Worker {
     if (this.#roomFor() >= Math.ceil(this.#options.prefetch / 2)) this.#room?.();
   }
 
-  #rest(ms: number): Promise<void> {
+  /** Rests for so long, or until the signal. */
+  #rest(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const { signal } = this.#over;
       const done = (): void => {
         timer.cancel();
-        signal.removeEventListener('abort', done);
+        signal?.removeEventListener('abort', done);
         resolve();
       };
       const timer = this.#settlement.clock.setDeadline(done, ms);
-      if (signal.aborted) done();
-      else signal.addEventListener('abort', done, { once: true });
+      if (signal?.aborted === true) done();
+      else signal?.addEventListener('abort', done, { once: true });
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { Message, MessageQueue, RetryingPooledDatabase } from '../../src/index';
-import { QueueBench, bodies, drain } from '../support/queue-bench';
+import { QueueBench, bodies, drain, numbers, openTransaction } from '../support/queue-bench';
+import { plain } from '../support/plain-queue';
 import { onEachServer } from '../support/servers';
 import { deferred, until } from '../support/until';
 
@@ -9,9 +10,7 @@ onEachServer((bench) => {
   let queue: MessageQueue;
 
   beforeEach(async () => {
-    db = bench.open();
-    queue = queues.open(db);
-    await queue.createGroup('jobs', 'g', { maxAttempts: 2 });
+    ({ db, queue } = await queues.begin({ maxAttempts: 2 }));
   });
 
   it('messages of one key come one after the other, the next when the one before is acknowledged', async () => {
@@ -61,19 +60,11 @@ onEachServer((bench) => {
   });
 
   it('one that commits late waits for the one of its key that is out', async () => {
-    const goOn = deferred();
-    const produced = deferred();
-    const late = db.atomic(async () => {
-      await queue.produce('jobs', 'early id', { key: 'a' });
-      produced.resolve();
-      await goOn.promise;
-    });
-    await produced.promise;
+    const late = await openTransaction(db, () => queue.produce('jobs', 'early id', { key: 'a' }));
     await queue.produce('jobs', 'late id', { key: 'a' });
     const [out] = await queue.consume('jobs', 'g', { wait: 1000 });
     expect(out!.body).toBe('late id');
-    goOn.resolve();
-    await late;
+    await late.commit();
     expect(await queue.consume('jobs', 'g', { wait: 200 })).toEqual([]);
     await out!.ack();
     expect(bodies(await drain(queue, 'jobs', 'g', 300))).toEqual(['early id']);
@@ -97,47 +88,65 @@ onEachServer((bench) => {
     expect(two!.body).toBe(2);
   });
 
-  it('the order of each key holds with 16 workers in four processes’ worth of pools', async () => {
-    const keys = ['a', 'b', 'c', 'd', 'e'];
-    const each = 40;
-    const seen = new Map<string, number[]>(keys.map((key) => [key, []]));
-    const inside = new Map<string, number>();
-    let met = 0;
-    let count = 0;
-    const all = deferred();
-    const handler = async (message: Message<number>): Promise<void> => {
-      const key = message.key ?? '';
-      met += inside.get(key) ?? 0;
-      inside.set(key, (inside.get(key) ?? 0) + 1);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
-      seen.get(key)?.push(message.body);
-      inside.set(key, (inside.get(key) ?? 0) - 1);
-      if (++count === keys.length * each) all.resolve();
-    };
-    const pools = [queue, queues.other(), queues.other(), queues.other()];
-    for (let at = 0; at < 16; at++) {
-      pools[at % 4]!.worker<number>('jobs', 'g', handler, { concurrency: 2 });
-    }
-    // One producer for each key, so that there is an order; all at the same time.
-    await Promise.all(
-      keys.map(async (key, at) => {
-        for (let n = 0; n < each; n += 4) {
-          await pools[at % 4]!.produceMany('jobs', [n, n + 1, n + 2, n + 3], { key });
-        }
-      }),
-    );
-    await all.promise;
-    for (const numbers of seen.values()) {
-      expect(numbers).toEqual(Array.from({ length: each }, (_, n) => n));
-    }
-    expect(met).toBe(0);
-    // What was used is taken away again.
-    await until('nothing is left', async () => {
-      const [row] = await bench.sql(
-        `SELECT (SELECT COUNT(*) FROM ${queues.table('queue_lanes')}) + ` +
-          `(SELECT COUNT(*) FROM ${queues.table('queue_waiting')}) AS n`,
+  it('however much comes for a key that a transaction has locked, other keys do not wait for it', async () => {
+    await queue.produce('jobs', 'out', { key: 'a' });
+    const [out] = await queue.consume('jobs', 'g', { wait: 1000 });
+    const open = await openTransaction(db, () => out!.ack());
+    const other = queues.other();
+    // More than are looked at at a time.
+    await other.produceMany('jobs', numbers(1100), { key: 'a' });
+    await other.produce('jobs', 'of b', { key: 'b' });
+    expect(bodies(await other.consume('jobs', 'g', { wait: 2000 }))).toEqual(['of b']);
+    await open.commit();
+    expect(bodies(await other.consume('jobs', 'g', { wait: 2000 }))).toEqual([0]);
+  });
+
+  it.each(['with', 'without'] as const)(
+    'the order of each key holds with 16 workers in four processes’ worth of pools, %s SKIP LOCKED',
+    async (how) => {
+      const keys = ['a', 'b', 'c', 'd', 'e'];
+      const each = 40;
+      const seen = new Map<string, number[]>(keys.map((key) => [key, []]));
+      const inside = new Map<string, number>();
+      let met = 0;
+      let count = 0;
+      const all = deferred();
+      const handler = async (message: Message<number>): Promise<void> => {
+        const key = message.key ?? '';
+        met += inside.get(key) ?? 0;
+        inside.set(key, (inside.get(key) ?? 0) + 1);
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+        seen.get(key)?.push(message.body);
+        inside.set(key, (inside.get(key) ?? 0) - 1);
+        if (++count === keys.length * each) all.resolve();
+      };
+      const pools = [queue, queues.other(), queues.other(), queues.other()];
+      if (how === 'without') pools.forEach(plain);
+      for (let at = 0; at < 16; at++) {
+        pools[at % 4]!.worker<number>('jobs', 'g', handler, { concurrency: 2 });
+      }
+      // One producer for each key, so that there is an order; all at the same time.
+      await Promise.all(
+        keys.map(async (key, at) => {
+          for (let n = 0; n < each; n += 4) {
+            await pools[at % 4]!.produceMany('jobs', [n, n + 1, n + 2, n + 3], { key });
+          }
+        }),
       );
-      return Number(row?.['n']) === 0;
-    });
-  }, 30_000);
+      await all.promise;
+      for (const seenOfOne of seen.values()) {
+        expect(seenOfOne).toEqual(numbers(each));
+      }
+      expect(met).toBe(0);
+      // What was used is taken away again.
+      await until('nothing is left', async () => {
+        const [row] = await bench.sql(
+          `SELECT (SELECT COUNT(*) FROM ${queues.table('queue_lanes')}) + ` +
+            `(SELECT COUNT(*) FROM ${queues.table('queue_waiting')}) AS n`,
+        );
+        return Number(row?.['n']) === 0;
+      });
+    },
+    30_000,
+  );
 });

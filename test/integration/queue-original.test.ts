@@ -9,8 +9,7 @@ onEachServer((bench) => {
   let queue: MessageQueue;
 
   beforeEach(async () => {
-    queue = queues.other({ retention: 60_000 });
-    await queue.createGroup('jobs', 'g', { maxAttempts: 2 });
+    ({ queue } = await queues.begin({ maxAttempts: 2 }, { retention: 60_000 }));
   });
 
   it('two groups do not split a stream between them', async () => {
@@ -83,9 +82,8 @@ onEachServer((bench) => {
   it('messages of a stream are found by an index, and go when they are done with', async () => {
     await queue.produceMany('jobs', [1, 2, 3]);
     await drain(queue, 'jobs', 'g', 0);
-    const format = bench.server.flavour === 'mysql' ? 'FORMAT=TRADITIONAL ' : '';
-    const [plan] = await bench.sql(
-      `EXPLAIN ${format}SELECT COUNT(*) FROM ${queues.table('queue_messages')} WHERE stream_id = 1`,
+    const [plan] = await queues.plan(
+      `SELECT COUNT(*) FROM ${queues.table('queue_messages')} WHERE stream_id = 1`,
     );
     expect(plan).toMatchObject({ key: 'stream' });
     expect(await queue.trim('jobs')).toBe(3);

@@ -9,8 +9,7 @@ onEachServer((bench) => {
   const every = { stream: 'jobs', payload: 'tick' };
 
   beforeEach(async () => {
-    queue = queues.other();
-    await queue.createGroup('jobs', 'g');
+    ({ queue } = await queues.begin());
   });
 
   const firedFor = async (name: string): Promise<string | undefined> => {

@@ -1,13 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ClaimLostError,
   NoTransactionError,
   type MessageQueue,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { QueueBench, bodies, drain } from '../support/queue-bench';
-import { running } from '../support/running';
+import { QueueBench, bodies, drain, numbers, openTransaction } from '../support/queue-bench';
 import { notesIn, onEachServer } from '../support/servers';
-import { deferred, failure, until } from '../support/until';
+import { failure, until } from '../support/until';
 
 onEachServer((bench) => {
   const queues = new QueueBench(bench);
@@ -15,9 +15,7 @@ onEachServer((bench) => {
   let queue: MessageQueue;
 
   beforeEach(async () => {
-    db = bench.open();
-    queue = queues.open(db);
-    await queue.createGroup('jobs', 'g');
+    ({ db, queue } = await queues.begin());
   });
 
   const note = (id: number): Promise<unknown> =>
@@ -55,57 +53,12 @@ onEachServer((bench) => {
 
   it('messages that commit in another order than that of their ids are all seen, by every group', async () => {
     await queue.createGroup('jobs', 'h');
-    const goOn = deferred();
-    const produced = deferred();
-    const late = db.atomic(async () => {
-      await queue.produce('jobs', 'first, and late');
-      produced.resolve();
-      await goOn.promise;
-    });
-    await produced.promise;
+    const late = await openTransaction(db, () => queue.produce('jobs', 'first, and late'));
     await queue.produceMany('jobs', ['second', 'third']);
     expect(bodies(await drain(queue, 'jobs', 'g', 0))).toEqual(['second', 'third']);
-    goOn.resolve();
-    await late;
+    await late.commit();
     expect(bodies(await drain(queue, 'jobs', 'g'))).toEqual(['first, and late']);
     expect(bodies(await drain(queue, 'jobs', 'h'))).toEqual(['first, and late', 'second', 'third']);
-  });
-
-  it.each(['now', 'start'] as const)(
-    'a group created from %s while a producer’s transaction is open begins after it, and nothing falls between',
-    async (from) => {
-      const goOn = deferred();
-      const produced = deferred();
-      const late = db.atomic(async () => {
-        await queue.produce('jobs', 'open');
-        await queue.produce('jobs', 'open, with a key', { key: 'k' });
-        produced.resolve();
-        await goOn.promise;
-      });
-      await produced.promise;
-      const creating = queues.other().createGroup('jobs', 'new', { from });
-      await until(
-        'it waits for the producer',
-        async () => (await running(bench, 'FOR UPDATE')) > 0,
-      );
-      goOn.resolve();
-      await late;
-      expect(await creating).toBe(true);
-      const got = bodies(await drain(queue, 'jobs', 'new'));
-      // It was committed before the group was there: it belongs to one from the start.
-      expect(got).toHaveLength(from === 'start' ? 2 : 0);
-      await queue.produce('jobs', 'after');
-      expect(bodies(await drain(queue, 'jobs', 'new'))).toEqual(['after']);
-    },
-  );
-
-  it('a group that was created first gets what a transaction produces that was open before', async () => {
-    await db.atomic(async () => {
-      await note(1);
-      await queues.other().createGroup('jobs', 'new');
-      await queue.produce('jobs', 'open');
-    });
-    expect(bodies(await drain(queue, 'jobs', 'new'))).toEqual(['open']);
   });
 
   it('an acknowledgement inside a transaction commits with the data', async () => {
@@ -187,19 +140,11 @@ onEachServer((bench) => {
 
   it('a claim waits for no producer whose transaction is open: on an empty queue, with one message, with five', async () => {
     for (const there of [0, 1, 5]) {
-      const goOn = deferred();
-      const produced = deferred();
-      await queue.produceMany(
-        'jobs',
-        Array.from({ length: there }, (_, at) => at),
-      );
-      const open = db.atomic(async () => {
+      await queue.produceMany('jobs', numbers(there));
+      const open = await openTransaction(db, async () => {
         await queue.produceMany('jobs', ['x', 'y']);
         await queue.produce('jobs', 'z', { key: 'k', delay: 1 });
-        produced.resolve();
-        await goOn.promise;
       });
-      await produced.promise;
       const own = queues.open(bench.open({ timeout: 2000 }));
       const some = await own.consume('jobs', 'g', { batch: 10 });
       expect(some).toHaveLength(there);
@@ -213,9 +158,46 @@ onEachServer((bench) => {
         return again !== undefined || there === 0;
       });
       await own.trim('jobs');
-      goOn.resolve();
-      await open;
+      await open.commit();
       expect(await drain(queue, 'jobs', 'g')).toHaveLength(3);
     }
+  });
+
+  it('what waits for a row that a transaction has locked holds up no other message and no other stream', async () => {
+    await queue.createGroup('others', 'g');
+    await queue.produceMany('jobs', numbers(4));
+    const messages = await queue.consume('jobs', 'g', { batch: 4 });
+    const operator = bench.open();
+    const locked = await openTransaction(operator, async () => {
+      for (const { claim } of messages.slice(0, 2)) {
+        await operator.query(
+          `SELECT * FROM ${queues.table('queue_deliveries')} FORCE INDEX (PRIMARY) ` +
+            'WHERE group_id = ? AND message_id = ? FOR UPDATE',
+          [claim.groupId, claim.messageId],
+        );
+      }
+      await operator.query(
+        `SELECT * FROM ${queues.table('queue_streams')} FORCE INDEX (name) WHERE name = ? FOR UPDATE`,
+        [Buffer.from('jobs')],
+      );
+    });
+    const settled: string[] = [];
+    const noted = (what: string, work: Promise<unknown>): Promise<unknown> =>
+      work.then(() => settled.push(what));
+    const waiting: Promise<unknown>[] = [];
+    // Each in a turn of its own, so that each is a statement of its own.
+    for (const message of messages.slice(0, 2)) {
+      waiting.push(noted('locked', message.ack()), noted('locked', queue.produce('jobs', 'late')));
+      await nextTurn();
+    }
+    await Promise.all([
+      noted('free', messages[2]!.ack()),
+      noted('free', messages[3]!.ack()),
+      noted('free', queue.produce('others', 'free')),
+    ]);
+    expect(settled).toEqual(['free', 'free', 'free']);
+    await locked.commit();
+    await Promise.all(waiting);
+    expect(bodies(await drain(queue, 'jobs', 'g'))).toEqual(['late', 'late']);
   });
 });

@@ -5,7 +5,8 @@ import {
   type RetryingPooledDatabase,
 } from '../../src/index';
 import { startProxy } from '../support/fault-proxy';
-import { QueueBench, collect } from '../support/queue-bench';
+import { QueueBench, collect, numbers, openTransaction } from '../support/queue-bench';
+import { elapsed } from '../support/running';
 import { notesIn, onEachServer } from '../support/servers';
 import { deferred, failure, until } from '../support/until';
 
@@ -15,9 +16,7 @@ onEachServer((bench) => {
   let queue: MessageQueue;
 
   beforeEach(async () => {
-    db = bench.open();
-    queue = queues.open(db);
-    await queue.createGroup('jobs', 'g', { maxAttempts: 3 });
+    ({ db, queue } = await queues.begin({ maxAttempts: 3 }));
   });
 
   it('a handler that resolves acknowledges, one that throws gives back, and after the last attempt the message is dead', async () => {
@@ -53,10 +52,7 @@ onEachServer((bench) => {
       },
       { concurrency: 3, prefetch: 5 },
     );
-    await queue.produceMany(
-      'jobs',
-      Array.from({ length: 20 }, (_, at) => at),
-    );
+    await queue.produceMany('jobs', numbers(20));
     await until('it is full', () => worker.stats().held === 5);
     expect(worker.stats().running).toBe(3);
     expect(await queue.info('jobs', 'g')).toMatchObject({ pending: 5, lag: 15 });
@@ -129,6 +125,37 @@ onEachServer((bench) => {
     expect(await notesIn(bench)).toEqual([]);
   });
 
+  it('a message whose row somebody keeps locked is lost alone: the others are extended', async () => {
+    const held: Message[] = [];
+    const over = deferred();
+    const worker = queue.worker(
+      'jobs',
+      'g',
+      async (message) => {
+        if (message.attempt > 1) return;
+        held.push(message);
+        await over.promise;
+      },
+      { visibilityTimeout: 400, concurrency: 5, prefetch: 10 },
+    );
+    await queue.produceMany('jobs', numbers(3));
+    await until('it has them', () => held.length === 3);
+    const [locked, ...others] = held as [Message, ...Message[]];
+    const operator = bench.open();
+    const open = await openTransaction(operator, () =>
+      queues.open(operator).requeue('jobs', 'g', locked.id),
+    );
+    await until('the claim is over', () => locked.signal.aborted);
+    const lostAt = Date.now();
+    // Longer than theirs was when it was taken.
+    await until('time goes by', () => Date.now() > lostAt + 600);
+    expect(others.map(({ signal }) => signal.aborted)).toEqual([false, false]);
+    await open.commit();
+    over.resolve();
+    await until('all are done', () => worker.stats().acknowledged === 3);
+    expect(worker.stats()).toMatchObject({ lost: 1 });
+  });
+
   it('on a dead network the signal fires before the server lets anybody else in', async () => {
     const proxy = await startProxy(bench.server);
     const cut = bench.open({ host: proxy.host, port: proxy.port, timeout: 1000 });
@@ -189,6 +216,71 @@ onEachServer((bench) => {
     await worker.stop({ deadline: 50 });
     expect(message.signal.aborted).toBe(true);
     expect((await failure(worker.stop({ deadline: -1 }))).message).toContain('deadline');
+  });
+
+  it.each(['commits', 'rolls back'] as const)(
+    'a handler that ends while the transaction is open in which it acknowledged: that one decides, here it %s',
+    async (end) => {
+      const goOn = deferred();
+      const over = deferred();
+      let attempts = 0;
+      const worker = queue.worker('jobs', 'g', async (message) => {
+        if (++attempts > 1) return;
+        const acknowledged = deferred();
+        const open = db.atomic(async () => {
+          await message.ack();
+          acknowledged.resolve();
+          await goOn.promise;
+          if (end === 'rolls back') throw new Error('no');
+        });
+        void open.catch(() => {}).then(over.resolve);
+        await acknowledged.promise;
+        if (end === 'commits') throw new Error('another part of it failed');
+      });
+      await queue.produce('jobs', 'a');
+      // The event loop is kept busy by nobody meanwhile, or this would not be looked at.
+      await until('the handler has ended', () => attempts === 1 && worker.stats().running === 0);
+      expect(worker.stats().held).toBe(1);
+      goOn.resolve();
+      await over.promise;
+      if (end === 'rolls back') await until('it comes again', () => attempts === 2);
+      await until('nothing is held', () => worker.stats().held === 0);
+      expect(attempts).toBe(end === 'commits' ? 1 : 2);
+      expect(await queue.info('jobs', 'g')).toMatchObject({ lag: 0, pending: 0, dead: 0 });
+    },
+  );
+
+  it('a handler that ends after its worker was stopped and the database ended keeps nobody busy', async () => {
+    const own = bench.open();
+    const mine = queues.open(own);
+    const goOn = deferred();
+    const begun = deferred<Message>();
+    const worker = mine.worker('jobs', 'g', async (message) => {
+      begun.resolve(message);
+      await goOn.promise;
+    });
+    await queue.produce('jobs', 'a');
+    await begun.promise;
+    await worker.stop({ deadline: 1 });
+    await mine.close();
+    await own.end();
+    goOn.resolve();
+    await until('it has given up', () => worker.stats().held === 0, 1000);
+    expect(worker.stats()).toMatchObject({ acknowledged: 0, lost: 1 });
+  });
+
+  it('a message that was given back is learnt of by those who wait here, however seldom they look', async () => {
+    const slow = queues.open(db, { pollInterval: 60_000 });
+    await queue.produce('jobs', 'a');
+    const [message] = await queue.consume('jobs', 'g', { visibilityTimeout: 60_000 });
+    const waiting = slow.consume('jobs', 'g', { wait: 30_000 });
+    // So that its pauses have grown.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await message!.nack({ delay: 10 });
+    const took = await elapsed(async () => {
+      expect(await waiting).toMatchObject([{ body: 'a', attempt: 2 }]);
+    });
+    expect(took).toBeLessThan(400);
   });
 
   it('payloads that cannot be read block nobody: the others go on, they come to the dead letters with a reason', async () => {

@@ -2,6 +2,7 @@ import {
   ClaimLostError,
   InvalidArgumentError,
   MessageQueue,
+  PoolClosedError,
   SchemaError,
   TransactionOpenError,
   auditReleases,
@@ -19,9 +20,7 @@ onEachServer((bench) => {
   let queue: MessageQueue;
 
   beforeEach(async () => {
-    db = bench.open();
-    queue = queues.open(db);
-    await queue.createGroup('jobs', 'g', { maxAttempts: 3 });
+    ({ db, queue } = await queues.begin({ maxAttempts: 3 }));
   });
 
   it('payloads come back as what they were', async () => {
@@ -69,27 +68,6 @@ onEachServer((bench) => {
     );
     expect(shares.map((share) => share.length)).toEqual([1, 1, 1, 1]);
     expect(db.stats().acquired - before).toBeLessThan(6);
-  });
-
-  it('a group that begins at the start gets what is still there, one that begins now does not', async () => {
-    await queue.produce('jobs', 'old');
-    await queue.produce('jobs', 'old with a key', { key: 'k' });
-    await queue.createGroup('jobs', 'all', { from: 'start' });
-    await queue.createGroup('jobs', 'new');
-    await queue.produce('jobs', 'new');
-    expect(bodies(await drain(queue, 'jobs', 'new'))).toEqual(['new']);
-    expect(bodies(await drain(queue, 'jobs', 'all'))).toEqual(
-      expect.arrayContaining(['old', 'old with a key', 'new']),
-    );
-  });
-
-  it('createGroup() twice is once; of twenty at the same moment one makes it', async () => {
-    const made = await Promise.all(
-      Array.from({ length: 20 }, (_, at) =>
-        (at % 2 === 0 ? queue : queues.other()).createGroup('jobs', 'twenty'),
-      ),
-    );
-    expect(made.filter(Boolean)).toHaveLength(1);
   });
 
   it('a message that was given back comes again after its pause, one attempt older', async () => {
@@ -203,7 +181,11 @@ onEachServer((bench) => {
       await until('it waits', () => db.stats().active === 0);
       over.abort(new Error('enough'));
       expect((await failure(waiting)).message).toBe('enough');
+      await queue.produce('jobs', 'left');
+      const late = queue.consume('jobs', 'g', { signal: over.signal });
+      expect((await failure(late)).message).toBe('enough');
     });
+    expect(await queue.info('jobs', 'g')).toMatchObject({ lag: 1, pending: 0 });
     const inside = db.atomic(() => queue.consume('jobs', 'g'));
     expect(await failure(inside)).toBeInstanceOf(TransactionOpenError);
   });
@@ -237,66 +219,16 @@ onEachServer((bench) => {
     expect(await failure(left!.extend())).toBeInstanceOf(ClaimLostError);
   });
 
-  it('after a restart a consumer finds its own messages, and takes them over without waiting', async () => {
-    await queue.produceMany('jobs', [1, 2, 3]);
-    await queue.consume('jobs', 'g', { batch: 2, consumer: 'ann' });
-    await queue.consume('jobs', 'g', { batch: 1, consumer: 'bob' });
-    const again = queues.other();
-    const mine = await collect(again.pending('jobs', 'g', { consumer: 'ann' }));
-    expect(mine).toMatchObject([
-      { consumer: 'ann', attempt: 1 },
-      { consumer: 'ann', attempt: 1 },
-    ]);
-    expect(await collect(again.pending('jobs', 'g'))).toHaveLength(3);
-    const taken = await again.claimStale('jobs', 'g', 'ann', { batch: 10, consumer: 'ann' });
-    expect(bodies(taken)).toEqual([1, 2]);
-    expect(taken[0]!.attempt).toBe(2);
-  });
-
-  it('the iterators read page by page, hold no connection, and repeat nothing', async () => {
-    await queue.produceMany(
-      'jobs',
-      Array.from({ length: 450 }, (_, at) => at),
-    );
-    await queue.consume('jobs', 'g', { batch: 1000 });
-    const seen: number[] = [];
-    for await (const { id } of queue.pending('jobs', 'g')) {
-      expect(db.stats().active).toBe(0);
-      seen.push(id);
-    }
-    expect(new Set(seen).size).toBe(450);
-    expect(seen).toHaveLength(450);
-  });
-
-  it('messages that all groups have acknowledged go, those of others stay', async () => {
-    // Nothing goes by itself.
-    queue = queues.open(db, { retention: 60_000 });
-    await queue.createGroup('jobs', 'h');
-    const ids = await queue.produceMany('jobs', [1, 2, 3]);
-    await drain(queue, 'jobs', 'g');
-    expect(await queue.trim('jobs')).toBe(0);
-    const [message] = await queue.consume('jobs', 'h');
-    await message!.ack();
-    expect(await queue.trim('jobs')).toBe(1);
-    const kept = await bench.sql(`SELECT id FROM ${queues.table('queue_messages')} ORDER BY id`);
-    expect(kept.map(({ id }) => id)).toEqual(ids.slice(1));
-    expect(await queue.info('jobs', 'h')).toMatchObject({ length: 2, lag: 2 });
-    expect(await queue.deleteGroup('jobs', 'h')).toBe(true);
-    expect(await queue.trim('jobs', { keep: 1 })).toBe(1);
-    expect(await queue.trim('jobs', { olderThan: 60_000 })).toBe(0);
-  });
-
-  it('what is done with goes by itself', async () => {
-    await queue.produceMany('jobs', [1, 2, 3]);
-    await until(
-      'the messages are gone',
-      async () => {
-        await drain(queue, 'jobs', 'g', 0);
-        await queue.produce('jobs', 'more');
-        return (await queue.info('jobs', 'g')).length < 3;
-      },
-      8000,
-    );
+  it('a queue that was closed takes no more work, and rejects those who wait', async () => {
+    const own = queues.open(db);
+    const waiting = failure(own.consume('jobs', 'g', { wait: 60_000 }));
+    await until('it waits', () => db.stats().active === 0);
+    await own.close();
+    expect(await waiting).toBeInstanceOf(PoolClosedError);
+    expect(await failure(own.consume('jobs', 'g'))).toBeInstanceOf(PoolClosedError);
+    expect(await failure(own.claimStale('jobs', 'g', 'ann'))).toBeInstanceOf(PoolClosedError);
+    expect(() => own.worker('jobs', 'g', () => {})).toThrow(PoolClosedError);
+    expect(() => own.schedule('a', '* * * * *', { stream: 'jobs' })).toThrow(PoolClosedError);
   });
 
   it('every public method that runs nobody’s function releases its connection', () => {

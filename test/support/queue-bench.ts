@@ -1,12 +1,14 @@
 import {
   MessageQueue,
-  install,
+  type CreateGroupOptions,
   type Message,
   type MessageQueueOptions,
   type RetryingPooledDatabase,
 } from '../../src/index';
 import { QUEUE_TABLES } from '../../src/queue/queue-schema';
+import { installed } from './installed';
 import type { Workbench } from './servers';
+import { deferred } from './until';
 
 /** Queues on a workbench: the tables are there, and what a test made is closed after it. */
 export class QueueBench {
@@ -15,11 +17,7 @@ export class QueueBench {
 
   constructor(bench: Workbench) {
     this.#bench = bench;
-    beforeAll(async () => {
-      const db = bench.open();
-      await install(db);
-      await db.end();
-    });
+    installed(bench);
     afterEach(async () => {
       await Promise.all(this.#made.splice(0).map((queue) => queue.close()));
       await this.clear();
@@ -30,9 +28,26 @@ export class QueueBench {
     for (const { name } of QUEUE_TABLES) await this.#bench.sql(`DELETE FROM ${this.table(name)}`);
   }
 
+  /** A queue over a pool of its own, with the group `g` of the stream `jobs`. */
+  async begin(
+    group: CreateGroupOptions = {},
+    options: MessageQueueOptions = {},
+  ): Promise<{ readonly db: RetryingPooledDatabase; readonly queue: MessageQueue }> {
+    const db = this.#bench.open();
+    const queue = this.open(db, options);
+    await queue.createGroup('jobs', 'g', group);
+    return { db, queue };
+  }
+
   /** As it stands in SQL. */
   table(name: string): string {
     return `${this.#bench.schema}.boomerang_${name}`;
+  }
+
+  /** How the server would carry it out, a row per table. */
+  plan(sql: string, values: readonly unknown[] = []) {
+    const format = this.#bench.server.flavour === 'mysql' ? 'FORMAT=TRADITIONAL ' : '';
+    return this.#bench.sql(`EXPLAIN ${format}${sql}`, [...values]);
   }
 
   open(db: RetryingPooledDatabase, options: MessageQueueOptions = {}): MessageQueue {
@@ -54,6 +69,27 @@ export class QueueBench {
   }
 }
 
+/** A transaction that has done its work, and stays open until it is told to commit. */
+export async function openTransaction(
+  db: RetryingPooledDatabase,
+  work: () => Promise<unknown>,
+): Promise<{ commit(): Promise<void> }> {
+  const done = deferred();
+  const goOn = deferred();
+  const ended = db.atomic(async () => {
+    await work();
+    done.resolve();
+    await goOn.promise;
+  });
+  await Promise.race([done.promise, ended]);
+  return {
+    commit: () => {
+      goOn.resolve();
+      return ended;
+    },
+  };
+}
+
 /** Everything a group can have now, acknowledged as it comes. */
 export async function drain(
   queue: MessageQueue,
@@ -69,6 +105,9 @@ export async function drain(
     all.push(...some);
   }
 }
+
+/** 0, 1, 2 … */
+export const numbers = (length: number): number[] => Array.from({ length }, (_, at) => at);
 
 export const bodies = (messages: readonly Message[]): unknown[] => messages.map(({ body }) => body);
 

@@ -1,26 +1,35 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { settledWithin, systemClock } from '../../src/clock';
 import { startProxy, type FaultProxy } from './fault-proxy';
 import type { Workbench } from './servers';
 
 const PROGRAM = join(__dirname, '..', 'fixtures', 'queue-worker.ts');
 
+/** In ms. */
+const ANSWER_WITHIN = 2000;
+
 interface Account {
   readonly retries: number;
 }
 
+/** Whether workers have SKIP LOCKED, or do as on a server without. */
+export type Locking = 'skipping' | 'plain';
+
 /** Processes that consume while they are killed, stopped, and their answers swallowed. */
 export class QueueWorkers {
   readonly #bench: Workbench;
+  readonly #locking: Locking;
   #proxy: Promise<FaultProxy> | undefined;
   readonly #running = new Set<ChildProcess>();
   readonly faults = { killed: 0, stopped: 0, swallowed: 0 };
   /** Statements that were repeated, by the account of those who came to their end. */
   retries = 0;
 
-  constructor(bench: Workbench) {
+  constructor(bench: Workbench, locking: Locking) {
     this.#bench = bench;
+    this.#locking = locking;
   }
 
   async start(): Promise<void> {
@@ -30,6 +39,7 @@ export class QueueWorkers {
     const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM], {
       env: {
         ...process.env,
+        QUEUE_LOCKING: this.#locking,
         DATABASE_ADDRESS: `mysql://${user}:${password}@${host}:${port}/${this.#bench.schema}`,
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -62,8 +72,14 @@ export class QueueWorkers {
   /** Keeps the answer to one of the next statements: a claim, a read, an acknowledgement, a COMMIT. */
   async swallow(): Promise<void> {
     const proxy = await this.#proxy;
-    await proxy?.swallow(Math.random() < 0.5 ? 'execute' : /^COMMIT/, 'cut').sprung;
-    this.faults.swallowed++;
+    const trap = proxy?.swallow(Math.random() < 0.5 ? 'execute' : /^COMMIT/, 'cut');
+    if (trap === undefined) return;
+    const counted = trap.sprung.then(() => {
+      this.faults.swallowed++;
+    });
+    // There is no answer to what a process or the server was killed over.
+    await settledWithin(systemClock, ANSWER_WITHIN, counted);
+    trap.remove();
   }
 
   /** Lets all come to their end. Resolves to their exit codes. */
