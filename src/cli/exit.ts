@@ -20,6 +20,16 @@ export const EXITS: Readonly<Record<Exit, string>> = {
   3: 'no session could be had: the server does not answer, or refuses the login',
 };
 
+/** What was asked for could not be done; nothing was. */
+export class Undone extends Error {
+  constructor(
+    message: string,
+    readonly advice: string,
+  ) {
+    super(message);
+  }
+}
+
 /** A mistake in the command line. */
 export class UsageError extends Error {
   /** @param hint what was probably meant. */

@@ -130,8 +130,12 @@ function checkNames(command: Command, args: readonly string[], options: CommandO
   for (const token of parseArgs({ ...config, allowPositionals: true }).tokens) {
     if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
     const meant = nearest(token.name, Object.keys(options));
+    // A name, and not a URL that was glued to one.
+    const shown = /^--?[a-z][a-z-]{0,30}$/i.test(token.rawName)
+      ? `option ${token.rawName}`
+      : 'such option';
     throw new UsageError(
-      `${command.name} has no option ${token.rawName}`,
+      `${command.name} has no ${shown}`,
       meant === undefined ? undefined : `did you mean --${meant}?`,
     );
   }

@@ -5,7 +5,7 @@ import { checkPrefix } from '../schema/table-prefix';
 import type { Command, Job, Report } from './command';
 import { COMMANDS } from './command-list';
 import { Target, Unreachable } from './connection';
-import { Exit, UsageError } from './exit';
+import { Exit, Undone, UsageError } from './exit';
 import { Given, wordsOf } from './given';
 import { commandHelp, overview } from './help';
 import { wrap } from './layout';
@@ -151,6 +151,10 @@ function toldOf(error: unknown): Told {
   if (error instanceof Unreachable) {
     const { message, advice } = error;
     return { exit: Exit.unreachable, code: 'ERR_UNREACHABLE', message, advice };
+  }
+  if (error instanceof Undone) {
+    const { message, advice } = error;
+    return { exit: Exit.problem, code: 'ERR_UNDONE', message, advice };
   }
   if (error instanceof ConfigurationError || error instanceof InvalidArgumentError) {
     const { code, message } = error;

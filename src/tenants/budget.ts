@@ -192,7 +192,7 @@ export class Budget {
     tenant.openedAt = this.#clock.now();
     tenant.turnSince = undefined;
     this.#open.add(tenant);
-    this.#listener.opened(tenant);
+    detached(() => this.#listener.opened(tenant));
   }
 
   /** After a place was given back: a tenant that was on its way out may have arrived. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { systemClock, type Clock } from '../clock';
+import { settledWithin, systemClock, type Clock } from '../clock';
 import type { RetryingPooledDatabase } from '../database';
 import { InvalidArgumentError, checkFunction, describe } from '../errors';
 import { createLogger, errorFields, safeLogger, type Logger } from '../logger';
@@ -194,7 +194,8 @@ export class DatabaseRegistry extends EventEmitter<RegistryEvents> {
 
   /**
    * Takes no more tenants and ends the databases of all, at the same time, each as its own `end()`
-   * does. Resolves when all are ended and the hooks have run. A second call gives the first one's promise.
+   * does. Resolves when all are ended and the hooks have run. A factory that has not settled at the deadline
+   * is not waited for; what it still makes is ended. A second call gives the first one's promise.
    */
   end({ deadline = END_DEADLINE }: EndOptions = {}): Promise<void> {
     if (typeof deadline !== 'number' || !(deadline >= 0)) {
@@ -258,7 +259,8 @@ export class DatabaseRegistry extends EventEmitter<RegistryEvents> {
         this.#report(error, tenant.name, 'end');
       }),
     );
-    await Promise.all([...endings, this.#tenants.close()]);
+    const making = settledWithin(this.#clock, deadline, this.#tenants.close());
+    await Promise.all([...endings, making]);
     await this.#hooks.settled();
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { DistributedLocks, RetryingPooledDatabase, install, installSql } from '../../src/index';
-import { Sessions } from '../../src/cli/sessions';
+import { Sessions, type OpenTransactions } from '../../src/cli/sessions';
 import { Cli, call, urlOf } from '../support/cli';
 import { Workbench, onEachServer, session, testServers } from '../support/servers';
 import { running } from '../support/running';
@@ -134,6 +134,55 @@ onEachServer((bench) => {
     await until('it is ended', async () => (await sessions.end(idle!, isMeant)) === 'ended');
     await until('it is gone', async () => !(await bench.sessions()).includes(id));
     expect(await sessions.end(idle!, () => true)).toBe('gone');
+  });
+
+  describe('open transactions', () => {
+    /** Asks for them again and again, each time within the 100 ms in which InnoDB repeats itself. */
+    const asking = async (): Promise<{ stop: () => Promise<void> }> => {
+      let asks = true;
+      const ask = (): Promise<unknown> =>
+        bench.sql('SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX');
+      await ask();
+      const done = (async () => {
+        while (asks) await ask();
+      })();
+      return {
+        async stop() {
+          asks = false;
+          await done;
+        },
+      };
+    };
+    const opened = async () => {
+      const one = await bench.open().getConnection();
+      await one.query('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+      return one;
+    };
+
+    it('are those of now, whoever has asked just before', async () => {
+      await using sessions = await Sessions.of(bench.open());
+      // As it stands in what InnoDB gives again.
+      await (await asking()).stop();
+      const one = await opened();
+      const isOpen = async (): Promise<boolean> =>
+        ((await sessions.transactions()) as OpenTransactions).has(one.threadId);
+      expect(await isOpen()).toBe(true);
+      await one.rollback();
+      expect(await isOpen()).toBe(false);
+      await one.release();
+    });
+
+    it('that are not to be seen are no reason to end a session', async () => {
+      const other = await asking();
+      const one = await opened();
+      const args = ['kill-idle', '--older-than', '0s', '--in-transaction'];
+      const { code, stderr, stdout } = await call(args, { url });
+      await other.stop();
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain('no session was ended');
+      await one.query('DO 1');
+      await one.release();
+    });
   });
 
   it('kill-idle --in-transaction ends what keeps rows locked', async () => {

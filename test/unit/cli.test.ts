@@ -55,6 +55,7 @@ describe('what is refused, with exit code 2 and a hint', () => {
     [['doctor', '--json=yes'], "Option '--json' does not take an argument", ''],
     [['doctor', '--processes', '0'], '--processes must be a whole number, 1 or more', ''],
     [['kill-idle', '--older-than', '10'], 'a time with its unit', ''],
+    [['status', '--watch', '--interval', '30d'], '--interval must be 100ms or more, and 1d', ''],
     [['kill-idle'], 'kill-idle wants --older-than', '--older-than 10m'],
     [['locks', 'release'], 'takes <name> …, got 0', ''],
     [['doctor'], 'no database is named', 'give --url or set DATABASE_URL'],
@@ -77,6 +78,9 @@ describe('what is refused, with exit code 2 and a hint', () => {
     [[`--uri=${SECRET}`, 'doctor']],
     [['doctor', '--prefix', SECRET]],
     [['kill-idle', '--older-than', SECRET]],
+    [['doctor', `--url:${SECRET}`]],
+    [['doctor', `--${SECRET}`]],
+    [['doctor', `-u${SECRET}`]],
   ])('a URL in the wrong place is never quoted (%#)', async (args) => {
     for (const form of [args, [...args, '--json']]) {
       const { code, stdout, stderr } = await call(form, { url: 'mysql://127.0.0.1:1/x' });

@@ -1,7 +1,8 @@
 import type { Command, Report } from '../command';
-import { Exit, UsageError } from '../exit';
+import { Exit, Undone, UsageError } from '../exit';
 import { table } from '../layout';
-import { Sessions, type EndOutcome, type Session } from '../sessions';
+import type { Tone } from '../terminal';
+import { Sessions, type EndOutcome, type OpenTransactions, type Session } from '../sessions';
 import { counted, duration, printable } from '../units';
 
 export const killIdle: Command = {
@@ -40,6 +41,7 @@ export const killIdle: Command = {
       throw new UsageError('--database and --all-databases exclude each other');
     }
     const isDry = given.has('dry-run');
+    const inTransaction = given.has('in-transaction');
     await using sessions = await Sessions.of(await job.connect());
     const self = await sessions.self();
     const user = given.text('user') ?? self.user;
@@ -49,20 +51,41 @@ export const killIdle: Command = {
       one.since >= least &&
       one.user === user &&
       (given.has('all-databases') || one.database === database) &&
-      (!given.has('in-transaction') || one.transaction !== undefined);
-    const transactions = await sessions.transactions();
-    if (given.has('in-transaction') && transactions === undefined) {
-      const hint = 'GRANT PROCESS ON *.* to it, or use another account';
-      throw new UsageError('--in-transaction: this account may not see open transactions', hint);
-    }
+      (!inTransaction || one.transaction !== undefined);
+    const transactions = await transactionsOf(sessions, { areNeeded: inTransaction });
     const ended: Ended[] = [];
     for (const one of (await sessions.list(transactions)).filter(isMeant)) {
-      ended.push({ ...one, outcome: isDry ? 'found' : await sessions.end(one, isMeant) });
+      const outcome = isDry ? 'found' : await sessions.end(one, isMeant, { inTransaction });
+      ended.push({ ...one, outcome });
     }
     job.show(reportOf(job.address, isDry, ended));
-    return ended.some(({ outcome }) => outcome === 'refused') ? Exit.problem : Exit.done;
+    const isDone = ended.every(({ outcome }) => outcome !== 'refused' && outcome !== 'unseen');
+    return isDone ? Exit.done : Exit.problem;
   },
 };
+
+/**
+ * Open transactions are shown where they can be seen.
+ *
+ * @throws {UsageError} where they are needed and the account may not see them. @throws {Undone} where the
+ * server does not tell those of now.
+ */
+async function transactionsOf(
+  sessions: Sessions,
+  { areNeeded }: { readonly areNeeded: boolean },
+): Promise<OpenTransactions | undefined> {
+  const found = await sessions.transactions();
+  if (typeof found !== 'string') return found;
+  if (!areNeeded) return undefined;
+  if (found === 'denied') {
+    const hint = 'GRANT PROCESS ON *.* to it, or use another account';
+    throw new UsageError('--in-transaction: this account may not see open transactions', hint);
+  }
+  throw new Undone(
+    'the server tells only which transactions were open a while ago, and no session was ended',
+    'Somebody reads information_schema.INNODB_TRX all the time, several times a second: end that for a moment, and try again.',
+  );
+}
 
 type Outcome = 'found' | EndOutcome;
 type Ended = Session & { readonly outcome: Outcome };
@@ -73,7 +96,10 @@ const WORDS: Readonly<Record<Outcome, string>> = {
   active: 'left: it works again',
   gone: 'had gone by itself',
   refused: 'not ended: the account may not',
+  unseen: 'left: whether its transaction is open was not to be seen',
 };
+
+const TONES: Partial<Record<Outcome, Tone>> = { refused: 'bad', unseen: 'warning' };
 
 function reportOf(address: string, dryRun: boolean, ended: readonly Ended[]): Report {
   return {
@@ -112,7 +138,7 @@ function reportOf(address: string, dryRun: boolean, ended: readonly Ended[]): Re
         transaction === undefined ? '' : duration(transaction),
         {
           text: WORDS[outcome],
-          tone: outcome === 'refused' ? ('bad' as const) : ('good' as const),
+          tone: TONES[outcome] ?? ('good' as const),
         },
       ]);
       return `${table(terminal, columns, rows)}\n${summary}`;

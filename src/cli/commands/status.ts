@@ -13,6 +13,8 @@ import { bytes, duration, number } from '../units';
 
 const INTERVAL = 2000;
 const SHORTEST = 100;
+/** Longer pauses Node would end at once. */
+const LONGEST = 24 * 3_600_000;
 
 export const status: Command = {
   name: 'status',
@@ -29,7 +31,9 @@ export const status: Command = {
   async run(job) {
     const { given } = job;
     const interval = given.duration('interval') ?? INTERVAL;
-    if (interval < SHORTEST) throw new UsageError('--interval must be 100ms or more');
+    if (interval < SHORTEST || interval > LONGEST) {
+      throw new UsageError('--interval must be 100ms or more, and 1d at most');
+    }
     const db = await job.connect();
     if (!given.has('watch')) {
       job.show(await look(db, job));

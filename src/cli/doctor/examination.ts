@@ -1,6 +1,7 @@
 import type { RetryingPooledDatabase } from '../../database';
 import { StatementTimeoutError } from '../../errors';
 import { inspectTables } from '../../install';
+import { internals } from '../../internals';
 import { missingRights } from '../../schema/rights';
 import type { TableState } from '../../schema/table-state';
 import { ServerVariables } from '../server-variables';
@@ -106,15 +107,12 @@ async function clockAhead(db: RetryingPooledDatabase): Promise<number> {
   return (sent + Date.now()) / 2 - Number(micros) / 1000;
 }
 
-/** ER_PARSE_ERROR, and TiDB's and Vitess's words for what they do not carry out. */
-const NOT_TAKEN = [1064, 1235, 8003];
-
 async function takesSkipLocked(db: RetryingPooledDatabase): Promise<boolean> {
   try {
     await db.query('SELECT 1 FROM (SELECT 1 AS one) AS x FOR UPDATE SKIP LOCKED');
     return true;
   } catch (error) {
-    if (NOT_TAKEN.includes((error as { errno?: number }).errno ?? 0)) return false;
+    if (internals.isNotTaken(error)) return false;
     throw error;
   }
 }

@@ -77,6 +77,7 @@ function skipLocked({ skipLocked: taken }: Examination): Finding {
       'FOR UPDATE SKIP LOCKED is there: consumers of a queue do not wait for each other',
     );
   const advice =
-    'The queue does not work without it; all else does. MariaDB from 10.6 and MySQL from 8.0.1 on have it.';
+    'The queue does without it, more slowly: its consumers may wait for each other, and for transactions ' +
+    'that acknowledge and stay open. MariaDB from 10.6 and MySQL from 8.0.1 on have it.';
   return warning('skip-locked', 'no FOR UPDATE SKIP LOCKED', advice);
 }
