@@ -228,7 +228,7 @@ onEachServer((bench) => {
     });
 
     it('on a pool of 1 the loop’s own statement is refused with a text that says so', async () => {
-      const single = bench.open({ connectionLimit: 1, acquireTimeout: 100 });
+      const single = bench.open({ connectionLimit: 1, acquireTimeout: 400 });
       class Rows {
         @releaseConnection
         async *all(): AsyncGenerator<number> {

@@ -204,7 +204,7 @@ onEachServer((bench) => {
   });
 
   it('a nested block that waits for the outer block’s helper: TurnTimeoutError at its deadline, in both, and the outer one goes on', async () => {
-    const impatient = bench.open({ acquireTimeout: 150 });
+    const impatient = bench.open({ acquireTimeout: 400 });
     const add = (id: number): Promise<unknown> =>
       impatient.query('INSERT INTO notes VALUES (?, NULL)', [id]);
     let inner: Error | undefined;
@@ -231,8 +231,8 @@ onEachServer((bench) => {
     );
     expect(inner).toBeInstanceOf(TurnTimeoutError);
     expect(inner?.message).toContain("'waits for a helper'");
-    expect(took).toBeGreaterThan(140);
-    expect(took).toBeLessThan(1000);
+    expect(took).toBeGreaterThan(390);
+    expect(took).toBeLessThan(3000);
     expect(await notesIn(bench)).toEqual([1, 4]);
   });
 

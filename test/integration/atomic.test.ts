@@ -168,7 +168,7 @@ onEachServer((bench) => {
     });
 
     it('an outer statement awaited in a nested block ends with TurnTimeoutError, never a hang', async () => {
-      const impatient = bench.open({ acquireTimeout: 60 });
+      const impatient = bench.open({ acquireTimeout: 400 });
       const error = await failure(
         impatient.atomic(async (outer) => {
           await outer.query('DO 0');
@@ -203,22 +203,28 @@ onEachServer((bench) => {
     });
 
     it('Promise.all whose first branch fails: no sibling writes after ROLLBACK', async () => {
-      const late: unknown[] = [];
+      const over = deferred();
+      let late: Promise<Error>[] = [];
+      const sibling = async (): Promise<void> => {
+        await over.promise;
+        late = [failure(insert(2)), failure(insert(3))];
+      };
+      let second: Promise<void> | undefined;
       const error = await failure(
         db.atomic(() =>
           Promise.all([
             insert(1).then(() => Promise.reject(new Error('first'))),
-            (async () => {
-              await delay(20);
-              await insert(2).catch((reason: unknown) => late.push(reason));
-              await insert(3).catch((reason: unknown) => late.push(reason));
-            })(),
+            (second = sibling()),
           ]),
         ),
       );
       expect(error.message).toBe('first');
-      await delay(60);
-      expect(late.map((reason) => reason instanceof TransactionClosedError)).toEqual([true, true]);
+      over.resolve();
+      await second;
+      for (const reason of await Promise.all(late)) {
+        expect(reason).toBeInstanceOf(TransactionClosedError);
+      }
+      expect(late).toHaveLength(2);
       expect(await notesIn(bench)).toEqual([]);
     });
 

@@ -104,7 +104,7 @@ const RULES: readonly Rule[] = [
   // A server that has sent all rows before it goes has answered; a short result is none.
   {
     moments: ['mid reply'],
-    when: ({ fault }) => fault === 'restart',
+    when: ({ fault }) => fault === 'restart' || fault === 'KILL',
     expected: { lost: NONE, value: ONCE },
   },
   // Otherwise the loss is the caller's to hear of.

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { begun } from '../support/monitor-bench';
 import { onEachServer } from '../support/servers';
 
 const FIXTURES = join(__dirname, '..', 'fixtures');
@@ -16,6 +17,21 @@ async function run(fixture: string, address: string): Promise<{ code: unknown; s
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
   return { code, said };
 }
+
+it('a program that is watched exits when its own work is over, whoever has the dashboard open', async () => {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(FIXTURES, 'monitored.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: 20_000,
+  });
+  const closed = once(child, 'close');
+  const [url] = (await once(child.stdout, 'data')) as [Buffer];
+  const page = await begun(`${url.toString()}/api/events`);
+  // Its end is no ordinary one.
+  page.on('error', () => {});
+  await once(page, 'data');
+  child.stdin.end('go on');
+  expect(await closed).toEqual([0, null]);
+});
 
 onEachServer((bench) => {
   const address = (): string => {

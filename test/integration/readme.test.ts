@@ -14,7 +14,7 @@ async function example(mark: string): Promise<string> {
   if (block === undefined) throw new Error('the README has no block to run');
   return block
     .replace("'mysql-boomerang'", JSON.stringify(join(ROOT, 'src', 'index')))
-    .replace(/'mysql-boomerang\/(\w+)'/, (_, name: string) =>
+    .replace(/'mysql-boomerang\/(\w+)'/g, (_, name: string) =>
       JSON.stringify(join(ROOT, 'src', 'adapters', name)),
     );
 }
@@ -53,5 +53,23 @@ onEachServer((bench) => {
   it('the README’s lines with Kysely run as they stand', async () => {
     const said = await run('This block is run by the tests too.');
     expect(said).toBe('only the second is undone\n[ { id: 1, total: 6 } ] 0\n');
+  });
+
+  it('the README’s lines on the cache run as they stand', async () => {
+    const said = await run('The tests run this block: the cache.');
+    expect(said.split('\n')).toEqual([
+      'from the table',
+      "{ id: 1, name: 'Ann' } { id: 1, name: 'Ann' }",
+      'from the table',
+      "{ id: 1, name: 'Bea' }",
+      '1',
+      'undefined',
+      '',
+    ]);
+  });
+
+  it('the README’s lines with Keyv and express-session run as they stand', async () => {
+    const said = await run('The tests run this block: the adapters.');
+    expect(said).toBe("{ text: 'hello' }\n1 2\n");
   });
 });

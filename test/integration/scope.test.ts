@@ -111,7 +111,7 @@ onEachServer((bench) => {
     });
 
     it('waiting behind a nested block ends with TurnTimeoutError that names the block', async () => {
-      const impatient = bench.open({ connectionLimit: 2, acquireTimeout: 60 });
+      const impatient = bench.open({ connectionLimit: 2, acquireTimeout: 400 });
       const entered = deferred();
       const blocked = deferred();
       await connectionScope(async () => {
@@ -132,9 +132,9 @@ onEachServer((bench) => {
     });
 
     it('waiting behind a running statement is not bounded by acquireTimeout', async () => {
-      const impatient = bench.open({ acquireTimeout: 60 });
+      const impatient = bench.open({ acquireTimeout: 400 });
       await connectionScope(() =>
-        Promise.all([impatient.query('DO SLEEP(0.2)'), impatient.query('DO 0')]),
+        Promise.all([impatient.query('DO SLEEP(0.6)'), impatient.query('DO 0')]),
       );
       expect(impatient.stats().acquired).toBe(1);
     });

@@ -66,7 +66,7 @@ onEachServer((bench) => {
   });
 
   it('on a pool of 1 a stream inside a scope that holds the connection says what is missing', async () => {
-    const db = bench.open({ connectionLimit: 1, acquireTimeout: 50 });
+    const db = bench.open({ connectionLimit: 1, acquireTimeout: 400 });
     await connectionScope(async () => {
       await db.query('DO 0');
       const error = await failure(db.stream(numbers(5)).next());

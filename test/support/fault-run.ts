@@ -124,15 +124,17 @@ export class CellRun {
 
   async observe(): Promise<Observed> {
     const { proxy } = this;
+    const { moment } = this.cell;
     try {
-      if (this.cell.moment !== 'connect') await this.#db.query('DO 0');
+      if (moment !== 'connect') await this.#db.query('DO 0');
       const settled = await this.#runWork();
       // What was to happen has happened, whatever became of the work.
-      await (this.cell.moment === 'answered' ? this.#strikeAndNotice() : this.#strikeOnce());
+      await (moment === 'answered' ? this.#strikeAndNotice() : this.#strikeOnce());
       await this.#maker.healed();
       await proxy.heal();
       // Where nobody waited for the loss to be noticed, this statement may be the one to notice it.
-      const idempotent = this.cell.moment === 'any time';
+      const unnoticed = moment === 'mid reply' && settled.outcome === 'value';
+      const idempotent = moment === 'any time' || unnoticed;
       const next = await this.#db.query("SELECT 'fine' AS next", [], { idempotent }).then(
         ([rows]) => (rows as { next: string }[])[0]?.next,
         (error: unknown) => error,

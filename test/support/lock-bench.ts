@@ -1,4 +1,5 @@
-import { DistributedLocks, install, type DistributedLocksOptions } from '../../src/index';
+import { DistributedLocks, type DistributedLocksOptions } from '../../src/index';
+import { installed } from './installed';
 import type { Workbench } from './servers';
 
 /** Locks on a workbench: the table is there, and what a test made is closed after it. */
@@ -8,11 +9,7 @@ export class LockBench {
 
   constructor(bench: Workbench) {
     this.#bench = bench;
-    beforeAll(async () => {
-      const db = bench.open();
-      await install(db);
-      await db.end();
-    });
+    installed(bench);
     afterEach(async () => {
       await Promise.all(this.#made.splice(0).map((locks) => locks.close()));
       await bench.sql(`DELETE FROM ${bench.schema}.boomerang_locks`);

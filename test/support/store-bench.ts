@@ -1,5 +1,6 @@
-import { KeyValueStore, install, type KeyValueStoreOptions, type NameForm } from '../../src/index';
+import { KeyValueStore, type KeyValueStoreOptions, type NameForm } from '../../src/index';
 import type { DatabaseOptions } from '../../src/options';
+import { installed } from './installed';
 import type { Workbench } from './servers';
 
 let namespaces = 0;
@@ -10,11 +11,7 @@ export class StoreBench {
 
   constructor(bench: Workbench) {
     this.#bench = bench;
-    beforeAll(async () => {
-      const db = bench.open();
-      await install(db);
-      await db.end();
-    });
+    installed(bench);
   }
 
   /** A store over a pool of its own. */

@@ -10,8 +10,8 @@ import { notesIn, session, type Workbench } from '../support/servers';
 import { elapsed } from '../support/running';
 import { deferred, failure, until } from '../support/until';
 
-/* Traps that show only on a server with other settings: read-only since a failover, and one that
- * rolls back where others do not. */
+/* Traps that show only on a server with other settings: read-only since a failover, one that rolls
+ * back where others do not, and one that prepares no more statements. */
 
 const SETTINGS = ['--innodb-rollback-on-timeout=ON', '--innodb-lock-wait-timeout=1'];
 
@@ -60,6 +60,18 @@ onEachPrivateServer(SETTINGS, (there) => {
     for (const connection of all) await connection.release();
     return all.map(({ threadId }) => threadId);
   }
+
+  it('trap 18: past the server’s limit of prepared statements they go as text', async () => {
+    const db = open({ connectionLimit: 1 });
+    const [row] = await bench.sql('SELECT @@global.max_prepared_stmt_count AS n');
+    await bench.sql('SET GLOBAL max_prepared_stmt_count = 0');
+    try {
+      const [rows] = await db.execute('SELECT ? + 100 AS v', [1]);
+      expect(Number(rows[0]?.['v'])).toBe(101);
+    } finally {
+      await bench.sql(`SET GLOBAL max_prepared_stmt_count = ${Number(row?.['n'])}`);
+    }
+  });
 
   describe('trap 25: a server that is read-only since a failover', () => {
     it('a write is tried on new connections until acquireTimeout, and ends in the server’s own error', async () => {
