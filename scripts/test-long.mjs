@@ -2,9 +2,8 @@
  * `npm run test:long [name …]`: the long forms of proofs that `npm test` runs in short, minutes each.
  * Seeded: `--seed N` repeats a run; the seed is printed.
  */
-import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { ensureInstalled } from './bootstrap.mjs';
+import { ensureInstalled, runNode } from './bootstrap.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -64,6 +63,12 @@ const forms = {
       '1,000 random histories of a cache of three clients against a map with a clock, on each server',
     env: { BOOMERANG_CACHE_MODEL: { numRuns: 1000, seed } },
   },
+  cacheGalera: {
+    file: 'test/integration/cache-galera',
+    test: '',
+    about: 'a cache on two nodes of a Galera cluster at once',
+    env: { BOOMERANG_CACHE_GALERA: { rounds: 100 } },
+  },
   cacheSweep: {
     file: 'test/integration/cache-upkeep',
     test: 'many rows whose time is over',
@@ -82,6 +87,12 @@ const forms = {
     test: '',
     about: '1,500 random histories of a queue against a model, on each server',
     env: { BOOMERANG_QUEUE_MODEL: { numRuns: 1500, seed } },
+  },
+  queueGalera: {
+    file: 'test/integration/queue-galera',
+    test: '',
+    about: 'a queue on two nodes of a Galera cluster at once',
+    env: { BOOMERANG_QUEUE_GALERA: { messages: 2000 } },
   },
   tenants: {
     file: 'test/integration/tenants-fleet',
@@ -138,11 +149,10 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(forms)) {
   const { file, test, about, env } = forms[name];
   console.log(`\n--- ${name}: ${about}`);
   const variables = Object.entries(env).map(([key, value]) => [key, JSON.stringify(value)]);
-  const jest = ['node_modules/jest/bin/jest.js', file, '-t', test, '--selectProjects', 'standard'];
-  const { status } = spawnSync(process.execPath, jest, {
-    stdio: 'inherit',
+  const options = [file, '-t', test, '--selectProjects', 'standard'];
+  const { code } = await runNode('node_modules/jest/bin/jest.js', options, {
     env: { ...process.env, ...Object.fromEntries(variables) },
   });
-  failed ||= status !== 0;
+  failed ||= code !== 0;
 }
 process.exit(failed ? 1 : 0);
