@@ -1,4 +1,4 @@
-import { deliveryStatements, EPOCH, State } from './delivery-sql';
+import { EPOCH, NOW, State } from './delivery-sql';
 import type { Raw } from './delivery-table';
 import { deliveryTable, messageTable } from './queue-schema';
 import type { QueueAccess } from './queue-access';
@@ -26,16 +26,35 @@ export interface DeliveryCounts {
 /** No state of a delivery. */
 const WAITING = -1;
 
+/** Every statement whose text is always the same. */
+function statements(table: string, messages: string) {
+  return {
+    page:
+      'SELECT d.message_id AS id, d.attempt, d.consumer, d.lane, d.reason, CAST(d.due AS CHAR) AS due, ' +
+      `TIMESTAMPDIFF(MICROSECOND, ${NOW}, d.due) AS dueIn, m.kind, m.body FROM ${table} AS d ` +
+      `FORCE INDEX (queue) LEFT JOIN ${messages} AS m FORCE INDEX (PRIMARY) ON m.id = d.message_id ` +
+      'WHERE d.group_id = ? AND d.state = ? AND d.due >= ? AND (d.due > ? OR d.message_id > ?) ' +
+      'ORDER BY d.due, d.message_id LIMIT ?',
+    counts:
+      `SELECT state, COUNT(*) AS count FROM ${table} FORCE INDEX (queue) ` +
+      'WHERE group_id = ? GROUP BY state',
+    oldest:
+      `SELECT TIMESTAMPDIFF(MICROSECOND, m.produced_at, ${NOW}) AS age FROM ${messages} AS m ` +
+      `WHERE m.id = (SELECT MIN(message_id) FROM ${table} FORCE INDEX (PRIMARY) ` +
+      `WHERE group_id = ? AND message_id > 0 AND state <> ${State.dead})`,
+  };
+}
+
 /** Statements on deliveries for those who look at them, and put dead ones back. */
 export class DeliveryListing {
   readonly #access: QueueAccess;
   readonly #table: string;
-  readonly #sql: ReturnType<typeof deliveryStatements>;
+  readonly #sql: ReturnType<typeof statements>;
 
   constructor(access: QueueAccess) {
     this.#access = access;
     this.#table = access.name(deliveryTable);
-    this.#sql = deliveryStatements(this.#table, access.name(messageTable));
+    this.#sql = statements(this.#table, access.name(messageTable));
   }
 
   /** Of one state those after `after`, in the order in which they are due. */

@@ -39,7 +39,7 @@ function changeSome(table: string, condition: string, assignment: string): Chang
   };
 }
 
-/** Every statement on deliveries whose text is always the same. */
+/** Every statement on deliveries that changes or claims them, whose text is always the same. */
 export function deliveryStatements(table: string, messages: string) {
   // What the server takes for now comes back as insertId: by it the rows are found again.
   const take =
@@ -95,18 +95,5 @@ export function deliveryStatements(table: string, messages: string) {
       `SELECT message_id AS id, claim, lane FROM ${table} FORCE INDEX (queue) WHERE group_id = ? ` +
       `AND state = ${State.claimed} AND due <= ${NOW} AND attempt >= ? ` +
       'ORDER BY due, message_id LIMIT ? FOR UPDATE',
-    page:
-      'SELECT d.message_id AS id, d.attempt, d.consumer, d.lane, d.reason, CAST(d.due AS CHAR) AS due, ' +
-      `TIMESTAMPDIFF(MICROSECOND, ${NOW}, d.due) AS dueIn, m.kind, m.body FROM ${table} AS d ` +
-      `FORCE INDEX (queue) LEFT JOIN ${messages} AS m FORCE INDEX (PRIMARY) ON m.id = d.message_id ` +
-      'WHERE d.group_id = ? AND d.state = ? AND d.due >= ? AND (d.due > ? OR d.message_id > ?) ' +
-      'ORDER BY d.due, d.message_id LIMIT ?',
-    counts:
-      `SELECT state, COUNT(*) AS count FROM ${table} FORCE INDEX (queue) ` +
-      'WHERE group_id = ? GROUP BY state',
-    oldest:
-      `SELECT TIMESTAMPDIFF(MICROSECOND, m.produced_at, ${NOW}) AS age FROM ${messages} AS m ` +
-      `WHERE m.id = (SELECT MIN(message_id) FROM ${table} FORCE INDEX (PRIMARY) ` +
-      `WHERE group_id = ? AND message_id > 0 AND state <> ${State.dead})`,
   };
 }
