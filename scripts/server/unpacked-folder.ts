@@ -12,6 +12,8 @@ export class UnpackedFolder {
   readonly loader: string;
   /** What the loader gets before the file of a program. */
   readonly loaderArgs: readonly string[];
+  /** Folders of the libraries. */
+  readonly libraries: readonly string[];
 
   constructor(
     readonly root: string,
@@ -29,6 +31,7 @@ export class UnpackedFolder {
     if (loader === undefined)
       throw new Error(`the packages of ${release} hold no loader to run their programs with`);
     this.loader = loader;
+    this.libraries = libraries;
     this.loaderArgs = ['--library-path', libraries.join(':')];
   }
 

@@ -4,22 +4,18 @@ import {
   install,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { findChromium } from '../support/browser';
+import { CHROMIUM } from '../support/browser';
 import { shownTexts, tooFaint } from '../support/contrast';
 import { DashboardVisits, SIZES, picture } from '../support/dashboard-visits';
 import { MonitorBench } from '../support/monitor-bench';
+import { isToBeHad } from '../support/program';
 import { Workbench, testServers } from '../support/servers';
 
-const chromium = findChromium();
-if (chromium === undefined) {
-  console.log('no Chromium found: the corners of the dashboard are not tested');
-}
-
 /* What a dashboard seldom shows, and must show well. */
-(chromium === undefined ? describe.skip : describe)('the dashboard', () => {
+(isToBeHad(CHROMIUM) ? describe : describe.skip)('the dashboard', () => {
   const bench = new Workbench(testServers()[0]!);
   const monitors = new MonitorBench();
-  const visits = new DashboardVisits(chromium);
+  const visits = new DashboardVisits();
   let db: RetryingPooledDatabase;
 
   beforeAll(() => bench.setUp());

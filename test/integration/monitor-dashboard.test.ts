@@ -6,19 +6,13 @@ import {
 } from '../../src/index';
 import { partsOf } from '../../src/pooled-database';
 import type { Monitor } from '../../src/monitor/index';
-import { findChromium } from '../support/browser';
+import { CHROMIUM } from '../support/browser';
 import { shownTexts, tooFaint } from '../support/contrast';
 import { DashboardVisits, SIZES, picture, pictures } from '../support/dashboard-visits';
 import { deferred } from '../support/deferred';
 import { MonitorBench } from '../support/monitor-bench';
+import { isToBeHad } from '../support/program';
 import { Workbench, testServers } from '../support/servers';
-
-const chromium = findChromium();
-if (chromium === undefined) {
-  console.log(
-    'no Chromium on the PATH, none named by BOOMERANG_CHROMIUM: the dashboard is not tested',
-  );
-}
 
 /** With the numbers of a busy program. */
 class FakeCache {
@@ -31,10 +25,10 @@ class FakeQueue {
   ];
 }
 
-(chromium === undefined ? describe.skip : describe)('the dashboard', () => {
+(isToBeHad(CHROMIUM) ? describe : describe.skip)('the dashboard', () => {
   const bench = new Workbench(testServers()[0]!);
   const monitors = new MonitorBench();
-  const visits = new DashboardVisits(chromium);
+  const visits = new DashboardVisits();
   let db: RetryingPooledDatabase;
 
   beforeAll(() => bench.setUp());

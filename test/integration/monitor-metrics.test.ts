@@ -1,31 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { DatabaseRegistry, DistributedLocks, type RetryingPooledDatabase } from '../../src/index';
 import { LockBench } from '../support/lock-bench';
 import { MonitorBench, ask, stateOf } from '../support/monitor-bench';
-import { familiesOf, lint, samplesOf, valueOf } from '../support/prometheus-lint';
+import { OWN_NAME, familiesOf, lint, samplesOf, valueOf } from '../support/prometheus-lint';
 import { onEachServer } from '../support/servers';
 import { failure, until } from '../support/until';
-
-/** promtool, where it is installed: the judge itself. */
-function promtool(): string | undefined {
-  const path = process.env['PROMTOOL'] ?? 'promtool';
-  try {
-    execFileSync(path, ['--version'], { stdio: 'ignore' });
-    return path;
-  } catch {
-    return undefined;
-  }
-}
-
-const tool = promtool();
-if (tool === undefined) {
-  console.log(
-    'promtool is not on the PATH and not named by PROMTOOL: its own judgement is skipped',
-  );
-}
-
-/** OpenTelemetry's own name, which promtool takes for a part of a histogram. */
-const KNOWN = /db_client_connection_count/;
 
 const USE = 'db_client_connection_use_time_seconds';
 const WAIT = 'db_client_connection_wait_time_seconds';
@@ -106,7 +84,7 @@ onEachServer((bench) => {
     const families = familiesOf(body);
     expect(families.length).toBeGreaterThan(15);
     expect(lint(body)).toHaveLength(1);
-    expect(lint(body).filter((problem) => !KNOWN.test(problem))).toEqual([]);
+    expect(lint(body).filter((problem) => !OWN_NAME.test(problem))).toEqual([]);
     for (const { name, samples } of families.filter(({ type }) => type === 'HISTOGRAM')) {
       const counts = samples.filter((sample) => sample.name === `${name}_count`);
       for (const { labels, value } of counts) {
@@ -124,29 +102,6 @@ onEachServer((bench) => {
     }
     expect(body).not.toContain('secret');
     await lease.release();
-  });
-
-  (tool === undefined ? it.skip : it)('passes promtool itself', async () => {
-    const { url } = await monitors.open(db, { databaseLabel: true });
-    await db.query('SELECT 1');
-    await failure(db.query('SELECT nothing'));
-    const input = await scrape(url);
-    const judged = (): string => {
-      try {
-        return execFileSync(tool!, ['check', 'metrics'], {
-          input,
-          encoding: 'utf8',
-          stdio: 'pipe',
-        });
-      } catch (error) {
-        const { stdout, stderr } = error as { stdout: string; stderr: string };
-        return stdout + stderr;
-      }
-    };
-    const complaints = judged()
-      .split('\n')
-      .filter((line) => line !== '' && !KNOWN.test(line));
-    expect(complaints).toEqual([]);
   });
 
   it('bears no text, value, name of a lock or of a database as a label unless that was asked for', async () => {

@@ -1,26 +1,21 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { chromium, type Browser } from 'playwright-core';
+import { provideProgram, type ProgramSource } from './program';
 
-/** Names under which a Chromium may be installed. */
-const NAMES = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
+export const CHROMIUM: ProgramSource = {
+  variable: 'BOOMERANG_CHROMIUM',
+  names: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'],
+  packages: ['chromium-headless-shell', 'fonts-dejavu-core'],
+  file: 'usr/lib/chromium/chromium-headless-shell',
+  libraries: ['pulseaudio'],
+};
 
-/** BOOMERANG_CHROMIUM, or what is found on the PATH; `undefined` where there is none. */
-export function findChromium(): string | undefined {
-  const named = process.env['BOOMERANG_CHROMIUM'];
-  if (named !== undefined) return named;
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
+/** A Chromium without a window; the first time it may have to be downloaded. */
+export async function launchBrowser(): Promise<Browser> {
+  const { command, env } = await provideProgram(CHROMIUM);
+  return chromium.launch({
+    executablePath: command,
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
+    // A container's root has no sandbox to go into; the page under test is our own.
+    args: ['--no-sandbox'],
   });
-}
-
-export function launch(executablePath: string): Promise<Browser> {
-  // A container's root has no sandbox to go into; the page under test is our own.
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
 }

@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launch } from './browser';
+import { launchBrowser } from './browser';
 
 export const SIZES = {
   desktop: { width: 1360, height: 900 },
@@ -18,11 +18,10 @@ export class DashboardVisits {
   #browser: Browser | undefined;
   readonly #contexts: BrowserContext[] = [];
 
-  /** @param chromium its path; a suite that has none is skipped, and nothing is launched. */
-  constructor(chromium: string | undefined) {
+  constructor() {
     beforeAll(async () => {
-      if (chromium !== undefined) this.#browser = await launch(chromium);
-    });
+      this.#browser = await launchBrowser();
+    }, 600_000);
     afterEach(() => Promise.all(this.#contexts.splice(0).map((context) => context.close())));
     afterAll(() => this.#browser?.close());
   }
