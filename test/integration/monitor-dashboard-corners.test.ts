@@ -11,6 +11,9 @@ import { MonitorBench } from '../support/monitor-bench';
 import { isToBeHad } from '../support/program';
 import { Workbench, testServers } from '../support/servers';
 
+// A browser on a busy machine takes its time.
+jest.setTimeout(120_000);
+
 /* What a dashboard seldom shows, and must show well. */
 (isToBeHad(CHROMIUM) ? describe : describe.skip)('the dashboard', () => {
   const bench = new Workbench(testServers()[0]!);
@@ -60,7 +63,7 @@ import { Workbench, testServers } from '../support/servers';
       const tenants = new Map(
         Array.from({ length: 60 }, (_, at) => [
           `tenant-${at}-${'n'.repeat(at)}`,
-          at === 0 ? db : bench.open({ connectionLimit: 1, acquireTimeout: 20_000 }),
+          at === 0 ? db : bench.open({ connectionLimit: 1, acquireTimeout: 120_000 }),
         ]),
       );
       const [, full] = [...tenants.values()];

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { freePort } from '../../scripts/server/free-port';
 import { deferred } from './deferred';
 import type { Command } from './mysql-wire';
 import { ProxiedPair, type Traffic } from './proxied-pair';
@@ -153,9 +154,10 @@ export class FaultProxy implements Traffic {
       }
     });
     this.#server = server;
+    // Not one that the kernel hands out: while nobody listens, a client could be given it, and keep it.
+    if (this.#port === 0) this.#port = await freePort();
     server.listen(this.#port, this.host);
     await once(server, 'listening');
-    this.#port = (server.address() as AddressInfo).port;
   }
 
   latency(): number {
