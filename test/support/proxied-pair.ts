@@ -68,6 +68,7 @@ export class ProxiedPair {
   #onAnswer: (() => void) | undefined;
   #swallowing = false;
   #losing = false;
+  #held = false;
 
   constructor(
     client: Socket,
@@ -87,13 +88,15 @@ export class ProxiedPair {
       for (const command of reader.read(chunk)) {
         if (!traffic.passes(command, this)) this.#losing = true;
       }
-      if (!this.#losing) this.#toServer.push(() => server.write(chunk));
+      if (!this.#losing) this.#toServer.push(() => passOn(chunk, client, server));
     });
     server.on('data', (chunk) => {
-      if (!this.#swallowing) this.#toClient.push(() => client.write(chunk));
+      if (!this.#swallowing) this.#toClient.push(() => passOn(chunk, server, client));
       this.#onAnswer?.();
       this.#onAnswer = undefined;
     });
+    client.on('drain', () => this.#readOn(server));
+    server.on('drain', () => this.#readOn(client));
     client.on('end', () => this.#toServer.push(() => server.end()));
     server.on('end', () => this.#toClient.push(() => client.end()));
     // A side that broke breaks the other; an orderly end has been passed on above.
@@ -101,6 +104,9 @@ export class ProxiedPair {
     server.on('error', () => breakOff(client));
     let open = 2;
     const closed = (): void => {
+      // Nothing is to be waited for any more.
+      this.#readOn(client);
+      this.#readOn(server);
       if (--open > 0) return;
       this.#toServer.end();
       this.#toClient.end();
@@ -122,6 +128,7 @@ export class ProxiedPair {
   }
 
   hold(): void {
+    this.#held = true;
     this.#toServer.hold();
     this.#toClient.hold();
     this.#client.pause();
@@ -129,10 +136,15 @@ export class ProxiedPair {
   }
 
   goOn(): void {
+    this.#held = false;
     this.#toServer.goOn();
     this.#toClient.goOn();
     this.#client.resume();
     this.#server.resume();
+  }
+
+  #readOn(socket: Socket): void {
+    if (!this.#held) socket.resume();
   }
 
   /** From now on nothing of the server's reaches the client; `onAnswer` is told of the first. */
@@ -140,6 +152,11 @@ export class ProxiedPair {
     this.#swallowing = true;
     this.#onAnswer = onAnswer;
   }
+}
+
+/** Reads no more from one side than the other takes, as the network does. */
+function passOn(chunk: Buffer, from: Socket, to: Socket): void {
+  if (!to.write(chunk) && !to.destroyed) from.pause();
 }
 
 /** RST; a socket that has said FIN can only be closed: Node would lose its handle, open for ever. */
