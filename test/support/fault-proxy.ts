@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../scripts/server/free-port';
 import { deferred } from './deferred';
 import type { Command } from './mysql-wire';
 import { ProxiedPair, type Traffic } from './proxied-pair';
@@ -37,6 +39,9 @@ function apply(aftermath: Aftermath, pair: ProxiedPair): void {
   if (aftermath === 'cut') pair.cut();
   if (aftermath === 'reset') pair.reset();
 }
+
+/** How often a port is tried. */
+const ATTEMPTS = 50;
 
 /** @internal Use {@link startProxy}. */
 export class FaultProxy implements Traffic {
@@ -153,9 +158,22 @@ export class FaultProxy implements Traffic {
       }
     });
     this.#server = server;
-    server.listen(this.#port, this.host);
-    await once(server, 'listening');
-    this.#port = (server.address() as AddressInfo).port;
+    // Not one that the system gives: as soon as it is let go, that may be the source of a connection.
+    const isNew = this.#port === 0;
+    for (let attempt = 1; ; attempt++) {
+      const port = isNew ? await freePort() : this.#port;
+      try {
+        server.listen(port, this.host);
+        await once(server, 'listening');
+        this.#port = port;
+        return;
+      } catch (error) {
+        // Somebody looks whether it is free, or was quicker.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === ATTEMPTS)
+          throw error;
+        await delay(10);
+      }
+    }
   }
 
   latency(): number {
