@@ -6,7 +6,7 @@ import {
   releaseConnection,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { notesIn, onEachServer, session } from '../support/servers';
+import { isConnected, notesIn, onEachServer, session } from '../support/servers';
 import { failure } from '../support/until';
 
 /* Runs in both Jest projects: compiled with standard decorators and with experimentalDecorators. */
@@ -111,7 +111,7 @@ onEachServer((bench) => {
   beforeEach(() => {
     db = bench.open({
       connectionLimit: 2,
-      acquireTimeout: 300,
+      acquireTimeout: 20_000,
       retry: { minDelay: 1, maxDelay: 2 },
     });
     notes = new Notes(db);
@@ -194,9 +194,12 @@ onEachServer((bench) => {
     ['labelled', /'the slow one'/],
     ['unlabelled', /'(Notes\.)?unlabelled'/],
   ] as const)('%s: errors name the label, the method’s name by default', async (method, named) => {
+    // As long as for a connection it waits for its turn.
+    const impatient = bench.open({ connectionLimit: 2, acquireTimeout: 300 });
+    await isConnected(impatient);
     let waited: unknown;
-    await db.atomic(async (outer) => {
-      await notes[method](async () => {
+    await impatient.atomic(async (outer) => {
+      await new Notes(impatient)[method](async () => {
         waited = await failure(outer.query('DO 0'));
       });
     });
