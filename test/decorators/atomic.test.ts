@@ -6,7 +6,7 @@ import {
   releaseConnection,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { isConnected, notesIn, onEachServer, session } from '../support/servers';
+import { notesIn, onEachServer, session } from '../support/servers';
 import { failure } from '../support/until';
 
 /* Runs in both Jest projects: compiled with standard decorators and with experimentalDecorators. */
@@ -195,8 +195,7 @@ onEachServer((bench) => {
     ['unlabelled', /'(Notes\.)?unlabelled'/],
   ] as const)('%s: errors name the label, the method’s name by default', async (method, named) => {
     // As long as for a connection it waits for its turn.
-    const impatient = bench.open({ connectionLimit: 2, acquireTimeout: 300 });
-    await isConnected(impatient);
+    const impatient = await bench.connected({ connectionLimit: 2, acquireTimeout: 300 });
     let waited: unknown;
     await impatient.atomic(async (outer) => {
       await new Notes(impatient)[method](async () => {

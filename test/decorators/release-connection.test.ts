@@ -6,7 +6,7 @@ import {
   releaseConnection,
   type RetryingPooledDatabase,
 } from '../../src/index';
-import { isConnected, onEachServer, session } from '../support/servers';
+import { onEachServer, session } from '../support/servers';
 import { failure } from '../support/until';
 
 /* Runs in both Jest projects: compiled with standard decorators and with experimentalDecorators. */
@@ -228,8 +228,7 @@ onEachServer((bench) => {
     });
 
     it('on a pool of 1 the loop’s own statement is refused with a text that says so', async () => {
-      const single = bench.open({ connectionLimit: 1, acquireTimeout: 400 });
-      await isConnected(single);
+      const single = await bench.connected({ connectionLimit: 1, acquireTimeout: 400 });
       class Rows {
         @releaseConnection
         async *all(): AsyncGenerator<number> {
