@@ -39,7 +39,7 @@ const config: Config = {
   // A rejection nobody handles fails its test. Waiting a turn after each test puts the blame on the right
   // one; without that a rejection in the last line of a file ends the whole run without a summary.
   waitForUnhandledRejections: true,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts'],
   coverageThreshold: { global: { lines: 85, branches: 80 } },

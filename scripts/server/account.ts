@@ -37,7 +37,7 @@ export function accountUrl(account: Account, host: string, port: number): string
 
 /** Logs in, runs `statements` in order and returns the server's `VERSION()`. */
 export async function logIn(url: string, statements: readonly string[] = []): Promise<string> {
-  const connection = await createConnection({ uri: url, connectTimeout: 10_000 });
+  const connection = await createConnection({ uri: url, connectTimeout: 60_000 });
   try {
     for (const statement of statements) await connection.query(statement);
     const [rows] = await connection.query('SELECT VERSION() AS version');

@@ -26,7 +26,7 @@ export async function identify(
   leading: readonly string[] = [],
 ): Promise<Pick<DaemonBinary, 'flavour' | 'version'>> {
   const { stdout } = await run(command, [...leading, '--no-defaults', '--version'], {
-    timeout: 20_000,
+    timeout: 60_000,
   });
   const version = /\bVer (\d+\.\d+\.\d+)/.exec(stdout)?.[1];
   if (version === undefined)

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const HOST = '127.0.0.1';
 const COMPOSE_FILE = join(__dirname, '../../docker/compose.yaml');
 /** An engine that is there answers at once; a socket nobody serves may hang. */
-const ENGINE_LIMIT_MS = 10_000;
+const ENGINE_LIMIT_MS = 30_000;
 /** The image may have to be downloaded. */
 const UP_LIMIT_MS = 600_000;
 const START_LIMIT_MS = 120_000;

@@ -10,6 +10,9 @@ const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 const ATTEMPTS = 50;
 
+/** Given out by this process. Of two that start at the same time neither may get the other's. */
+const given = new Set<number>();
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
@@ -21,13 +24,15 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A port of 127.0.0.1 that nobody listened on a moment ago and that is not in `taken`; whoever binds it must be ready
- * to ask for another.
+ * A port of 127.0.0.1 that nobody listened on a moment ago, that is not in `taken` and that was not given before;
+ * whoever binds it must be ready to ask for another.
  */
 export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT);
-    if (!taken.has(port) && (await isFree(port))) return port;
+    if (taken.has(port) || given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
   }
   throw new Error(`no free port on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT}`);
 }

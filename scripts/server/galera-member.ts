@@ -13,7 +13,7 @@ const HOST = '127.0.0.1';
 const POLL_MS = 50;
 const REJOIN_LIMIT_MS = 60_000;
 /** How long nodes may take to notice that another is gone. */
-const NOTICE_LIMIT_MS = 20_000;
+const NOTICE_LIMIT_MS = 60_000;
 
 /** Ports of a node beside the one for SQL. */
 interface GroupPorts {

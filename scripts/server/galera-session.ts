@@ -13,7 +13,7 @@ export interface GaleraStatus {
 }
 
 async function withConnection<T>(url: string, work: (on: Connection) => Promise<T>): Promise<T> {
-  const connection = await createConnection({ uri: url, connectTimeout: 2000 });
+  const connection = await createConnection({ uri: url, connectTimeout: 20_000 });
   try {
     return await work(connection);
   } finally {

@@ -91,7 +91,7 @@ function close() {
         stdio: 'ignore',
         env: { ...process.env, ...cleanup.env },
       });
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   })();
   return closing;
 }

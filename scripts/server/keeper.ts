@@ -158,13 +158,14 @@ export class Keeper {
   #lost(error: Error): void {
     const expected = this.#ended;
     this.#ended = true;
-    if (!expected) {
-      if (this.#daemonPid !== undefined) killQuietly(this.#daemonPid);
-      if (this.#folder !== '') rmSync(this.#folder, { recursive: true, force: true });
-    }
     this.#ready?.reject(error);
     for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
+    if (expected) return;
+    if (this.#daemonPid !== undefined) killQuietly(this.#daemonPid);
+    // again and again: what the daemon was just doing may still put a file there
+    const patience = { maxRetries: 10, retryDelay: 50 };
+    if (this.#folder !== '') rmSync(this.#folder, { recursive: true, force: true, ...patience });
   }
 
   /** Keeps this process alive while `work` is pending. */

@@ -14,7 +14,7 @@ import { reasonOf } from './server-unavailable-error';
 const HOST = '127.0.0.1';
 const SETTINGS_FILE = join(__dirname, '../../docker/server.cnf');
 /** How long a daemon may take from its start to its first greeting. */
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 180_000;
 const PORT_ATTEMPTS = 5;
 const LOG_TAIL_LINES = 15;
 

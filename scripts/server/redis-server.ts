@@ -12,7 +12,7 @@ import { reasonOf, ServerUnavailableError } from './server-unavailable-error';
 
 const KIND = 'redis';
 const HOST = '127.0.0.1';
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 60_000;
 const POLL_MS = 20;
 const PORT_ATTEMPTS = 5;
 

@@ -111,7 +111,7 @@ onEachServer((bench) => {
   beforeEach(() => {
     db = bench.open({
       connectionLimit: 2,
-      acquireTimeout: 300,
+      acquireTimeout: 20_000,
       retry: { minDelay: 1, maxDelay: 2 },
     });
     notes = new Notes(db);
@@ -194,9 +194,11 @@ onEachServer((bench) => {
     ['labelled', /'the slow one'/],
     ['unlabelled', /'(Notes\.)?unlabelled'/],
   ] as const)('%s: errors name the label, the method’s name by default', async (method, named) => {
+    // As long as for a connection it waits for its turn.
+    const impatient = await bench.connected({ connectionLimit: 2, acquireTimeout: 300 });
     let waited: unknown;
-    await db.atomic(async (outer) => {
-      await notes[method](async () => {
+    await impatient.atomic(async (outer) => {
+      await new Notes(impatient)[method](async () => {
         waited = await failure(outer.query('DO 0'));
       });
     });

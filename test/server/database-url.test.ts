@@ -1,5 +1,7 @@
 import { provideServer, type ServerHandle, ServerUnavailableError } from '../../scripts/server';
-import { ask, describePrivate } from './support';
+import { ask, describePrivate, START_MS } from './support';
+
+jest.setTimeout(START_MS);
 
 describePrivate()('DATABASE_URL', () => {
   let host: ServerHandle;

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { provideServer, type ServerHandle, ServerStartError } from '../../scripts/server';
 import { findPathDaemon } from '../../scripts/server/path-daemon';
 import { PrivateServer } from '../../scripts/server/private-server';
-import { ask, describePrivate, isAlive } from './support';
+import { ask, describePrivate, isAlive, START_MS } from './support';
+
+jest.setTimeout(START_MS);
 
 describePrivate()('a private server', () => {
   let server: ServerHandle;

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import {
   provideRedis,
@@ -6,7 +5,9 @@ import {
   ServerStartError,
   ServerUnavailableError,
 } from '../../scripts/server';
-import { describeUnpacked, FakePrograms, isAlive } from './support';
+import { describeUnpacked, FakePrograms, isAlive, START_MS } from './support';
+
+jest.setTimeout(START_MS);
 
 /** Sends commands in Redis's own protocol and returns the answers' bytes, up to as many as are expected. */
 async function speak(redis: RedisHandle, commands: string[][], length: number): Promise<string> {
@@ -17,9 +18,10 @@ async function speak(redis: RedisHandle, commands: string[][], length: number): 
       socket.write(`*${words.length}\r\n${words.join('')}`);
     }
     let answer = '';
-    while (answer.length < length) {
-      const [bytes] = (await once(socket, 'data')) as [Buffer];
-      answer += bytes.toString();
+    socket.setEncoding('utf8');
+    for await (const words of socket as AsyncIterable<string>) {
+      answer += words;
+      if (answer.length >= length) break;
     }
     return answer;
   } finally {
@@ -37,7 +39,7 @@ describeUnpacked('a private Redis', 'redis-server')('a private Redis', () => {
       if (!(error instanceof ServerUnavailableError)) throw error;
       process.stdout.write(`skipped: no tests on Redis: ${error.message}\n`);
     }
-  }, 120_000);
+  });
 
   afterAll(() => redis?.stop());
 

@@ -29,11 +29,14 @@ export function describeUnpacked(what: string, program?: string): typeof describ
   return describe.skip;
 }
 
+/** What starts servers gets so much time: a data folder is made in seconds, or in many where the disk is busy. */
+export const START_MS = 180_000;
+
 /** Polls until `condition` holds; fails with `what` when it does not within the limit. */
 export async function until(
   what: string,
   condition: () => boolean,
-  limitMs = 15_000,
+  limitMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!condition()) {
@@ -46,7 +49,7 @@ export async function until(
 export async function untilAsync(
   what: string,
   condition: () => Promise<boolean>,
-  limitMs = 30_000,
+  limitMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!(await condition())) {

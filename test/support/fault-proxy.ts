@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../scripts/server/free-port';
 import { deferred } from './deferred';
 import type { Command } from './mysql-wire';
@@ -38,6 +39,9 @@ function apply(aftermath: Aftermath, pair: ProxiedPair): void {
   if (aftermath === 'cut') pair.cut();
   if (aftermath === 'reset') pair.reset();
 }
+
+/** How often a port is tried. */
+const ATTEMPTS = 50;
 
 /** @internal Use {@link startProxy}. */
 export class FaultProxy implements Traffic {
@@ -150,14 +154,26 @@ export class FaultProxy implements Traffic {
       if (this.#held) pair.hold();
       if (this.#connectDelay > 0) {
         pair.hold();
-        setTimeout(() => pair.goOn(), this.#connectDelay);
+        setTimeout(() => pair.goOn(), this.#connectDelay).unref();
       }
     });
     this.#server = server;
-    // Not one that the kernel hands out: while nobody listens, a client could be given it, and keep it.
-    if (this.#port === 0) this.#port = await freePort();
-    server.listen(this.#port, this.host);
-    await once(server, 'listening');
+    // Not one that the system gives: as soon as it is let go, that may be the source of a connection.
+    const isNew = this.#port === 0;
+    for (let attempt = 1; ; attempt++) {
+      const port = isNew ? await freePort() : this.#port;
+      try {
+        server.listen(port, this.host);
+        await once(server, 'listening');
+        this.#port = port;
+        return;
+      } catch (error) {
+        // Somebody looks whether it is free, or was quicker.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === ATTEMPTS)
+          throw error;
+        await delay(10);
+      }
+    }
   }
 
   latency(): number {

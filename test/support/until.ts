@@ -2,16 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Waits until `condition` holds, looking every few milliseconds, for what gives no event to wait for
- * (a row of PROCESSLIST, the end of a process). Fails with `what` after `within` ms.
+ * (a row of PROCESSLIST, the end of a process). Fails with `what` where a look that was begun after
+ * `within` ms does not find it either: this process may have stood still all that time.
  */
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  within = 5000,
+  within = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + within;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${what}`);
+  for (;;) {
+    const isLast = performance.now() > deadline;
+    if (await condition()) return;
+    if (isLast) throw new Error(`not within ${within} ms: ${what}`);
     await delay(5);
   }
 }

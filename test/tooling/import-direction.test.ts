@@ -53,7 +53,7 @@ describe('import direction', () => {
       return (lint(sample(from).file, code).length === 0) !== allowed;
     });
     expect(wrong).toEqual([]);
-  });
+  }, 120_000);
 
   test('the siblings lock, store, cache and queue never import each other', () => {
     const siblings = ['lock', 'store', 'cache', 'queue'];

@@ -1,5 +1,6 @@
+import { systemClock } from '../../src/clock';
 import { serverError } from '../support/fake-driver';
-import { endAll, FakeDatabase, rejection, watched } from '../support/fixture';
+import { endAll, FakeDatabase, watched } from '../support/fixture';
 
 afterEach(endAll);
 afterEach(() => jest.restoreAllMocks());
@@ -12,11 +13,15 @@ describe('a transaction that is run again', () => {
 
   it('has one time limit for all its attempts and the pauses between them', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0.999);
-    // The pause is of the manual clock, which stands still; the limit's time is the system's.
     const db = new FakeDatabase({ retry: { minDelay: 1000, maxDelay: 1000 } });
+    // The time of limits is the system's; here it is the manual clock's too.
+    jest.spyOn(systemClock, 'now').mockImplementation(() => db.clock.now());
+    jest
+      .spyOn(systemClock, 'setDeadline')
+      .mockImplementation((callback, delay) => db.clock.setDeadline(callback, delay));
     failing(db, () => serverError(1213));
     let runs = 0;
-    const error = await rejection(
+    const outcome = watched(
       db.atomic(
         (tx) => {
           runs++;
@@ -25,7 +30,13 @@ describe('a transaction that is run again', () => {
         { retries: 9, timeout: 40 },
       ),
     );
-    expect(error).toMatchObject({ code: 'ERR_TRANSACTION_TIMEOUT', cause: { errno: 1213 } });
+    await db.clock.advance(39);
+    expect([outcome.state, runs]).toEqual(['pending', 1]);
+    await db.clock.advance(1);
+    expect(outcome.reason).toMatchObject({
+      code: 'ERR_TRANSACTION_TIMEOUT',
+      cause: { errno: 1213 },
+    });
     expect(runs).toBe(1);
   });
 

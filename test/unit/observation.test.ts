@@ -293,7 +293,8 @@ describe('operationOf', () => {
       const begun = performance.now();
       expect(operationOf(`${comment.repeat(32)}/*!50000 SELECT */ 1`)).toBe('OTHER');
       expect(operationOf(`${comment.repeat(32)}SELECT 1`)).toBe('SELECT');
-      expect(performance.now() - begun).toBeLessThan(1000);
+      // Going back over them would take years.
+      expect(performance.now() - begun).toBeLessThan(10_000);
     },
   );
 });

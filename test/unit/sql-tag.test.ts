@@ -169,11 +169,12 @@ describe('sql`…`', () => {
   });
 
   it('reads the text of a template once, however often it runs', () => {
-    const text = `SELECT '${'x'.repeat(1_000_000)}', `;
+    const text = `SELECT '${'x'.repeat(4_000_000)}', `;
     const template = strings(text, '');
     const begun = performance.now();
     for (let i = 0; i < 1000; i++) expect(sql(template, i).values).toEqual([i]);
-    expect(performance.now() - begun).toBeLessThan(1000);
+    // Each reading takes some 50 ms.
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 });
 
