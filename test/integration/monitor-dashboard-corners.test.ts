@@ -15,6 +15,9 @@ if (chromium === undefined) {
   console.log('no Chromium found: the corners of the dashboard are not tested');
 }
 
+/** A browser on a busy machine is slow. */
+jest.setTimeout(90_000);
+
 /* What a dashboard seldom shows, and must show well. */
 (chromium === undefined ? describe.skip : describe)('the dashboard', () => {
   const bench = new Workbench(testServers()[0]!);
@@ -64,7 +67,7 @@ if (chromium === undefined) {
       const tenants = new Map(
         Array.from({ length: 60 }, (_, at) => [
           `tenant-${at}-${'n'.repeat(at)}`,
-          at === 0 ? db : bench.open({ connectionLimit: 1, acquireTimeout: 20_000 }),
+          at === 0 ? db : bench.open({ connectionLimit: 1, acquireTimeout: 60_000 }),
         ]),
       );
       const [, full] = [...tenants.values()];
