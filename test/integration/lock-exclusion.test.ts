@@ -59,11 +59,9 @@ describe.each(testServers().slice(0, EXCLUSION.servers))('on $name', (server) =>
       const hours = first.map((worker) => Math.round(worker.hours));
       expect(Math.max(...hours) - Math.min(...hours)).toBeGreaterThan(10);
       await trial.disturb(performance.now() + EXCLUSION.seconds * 1000);
-      const used = 'SELECT DISTINCT kind, name FROM journal';
-      await until(
-        'all is counted',
-        async () => (await bench.sql(used)).length === 3 * NAMES.length,
-      );
+      const used = async (): Promise<boolean> =>
+        (await bench.sql('SELECT DISTINCT kind, name FROM journal')).length === 3 * NAMES.length;
+      await until('every counter is used', used, 60_000);
       const codes = await trial.end();
       expect(codes).toEqual(codes.map(() => 0));
 

@@ -228,9 +228,11 @@ onEachServer((bench) => {
 
   it('/health is ready while all is well', async () => {
     const { url } = await monitors.open(await warm(db));
-    const { status, body } = await ask(`${url}/health`);
+    let answer = await ask(`${url}/health`);
+    // A server that takes longer than its second is not ready, and is asked again.
+    await until('it is ready', async () => (answer = await ask(`${url}/health`)).status === 200);
     const report = { live: true, ready: true, degraded: false, reasons: [] };
-    expect([status, JSON.parse(body)]).toEqual([200, report]);
+    expect(JSON.parse(answer.body)).toEqual(report);
   });
 
   it('/health is degraded where callers wait, and not ready where it gets no connection itself', async () => {

@@ -1,6 +1,9 @@
 import { provideServer, type ServerHandle } from '../../scripts/server';
 import { Workbench, testServers } from './servers';
 
+/** How long servers may take to start, and to stop, in ms. */
+const WITHIN = 120_000;
+
 /**
  * Runs a suite on servers with these settings that no other test uses: one of each kind there is,
  * but for those that are not ours to start. The workbench is there once the tests run.
@@ -20,11 +23,11 @@ export function onEachPrivateServer(
   beforeAll(async () => {
     for (const { kind } of kinds) handles.push(provideServer({ kind, settings }));
     await Promise.all(handles);
-  }, 60_000);
+  }, WITHIN);
   afterAll(async () => {
     const ends = await Promise.allSettled(handles.map(async (handle) => (await handle).stop()));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  });
+  }, WITHIN);
   describe.each(kinds.map((server, place) => [server.name, place, server] as const))(
     'on a %s of our own',
     (_, place, server) => {
