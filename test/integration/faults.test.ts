@@ -20,7 +20,14 @@ onEachServer((bench) => {
     const note = (fields: LogFields, message: string): void => void lines.push({ fields, message });
     const logger = { debug: note, info: note, warn: note, error: note };
     const { host, port } = proxy;
-    return bench.open({ host, port, connectionLimit: 2, acquireTimeout: 2000, logger, ...options });
+    return bench.open({
+      host,
+      port,
+      connectionLimit: 2,
+      acquireTimeout: 10_000,
+      logger,
+      ...options,
+    });
   };
 
   beforeEach(async () => {
@@ -30,6 +37,7 @@ onEachServer((bench) => {
   });
   afterEach(() => proxy.close());
 
+  const heard = (what: string): boolean => lines.some(({ message }) => message === what);
   const insert = (id: number, idempotent = false): Promise<unknown> =>
     db.query('INSERT INTO notes VALUES (?, NULL)', [id], { idempotent });
 
@@ -68,7 +76,9 @@ onEachServer((bench) => {
 
   describe('connections that were closed behind our back', () => {
     it('leave the pool while they are idle; the next statement has a fresh one', async () => {
-      await Promise.all([db.query('DO SLEEP(0.02)'), db.query('DO SLEEP(0.02)')]);
+      const both = await Promise.all([db.getConnection(), db.getConnection()]);
+      for (const one of both) await one.release();
+      expect(db.stats()).toMatchObject({ total: 2, idle: 2 });
       proxy.cut();
       await until('the loss is noticed', () => db.stats().total === 0);
       await insert(1);
@@ -183,7 +193,7 @@ onEachServer((bench) => {
           await tx.query('INSERT INTO notes VALUES (1, NULL)');
           await bench.sql(`KILL CONNECTION ${rows[0]?.id ?? 0}`);
           // The goodbye arrives while the block is busy with something else.
-          await new Promise((resolve) => setTimeout(resolve, 50));
+          await until('it is heard', () => heard('connection lost'));
         }),
       );
       expect(error).not.toBeInstanceOf(CommitInDoubtError);
@@ -196,7 +206,7 @@ onEachServer((bench) => {
     it('waiters are served when it is back inside the deadline', async () => {
       proxy.refuse();
       const waiting = [1, 2, 3].map((id) => insert(id));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await until('a connect was refused', () => heard('connect failed'));
       await proxy.heal();
       await Promise.all(waiting);
       expect(await notesIn(bench)).toEqual([1, 2, 3]);
@@ -206,9 +216,7 @@ onEachServer((bench) => {
       const held = await db.getConnection();
       proxy.refuse();
       const waiting = db.getConnection();
-      await until('a connect was refused', () =>
-        lines.some(({ message }) => message === 'connect failed'),
-      );
+      await until('a connect was refused', () => heard('connect failed'));
       await held.release();
       const served = await waiting;
       expect(served.threadId).toBe(held.threadId);
@@ -219,13 +227,14 @@ onEachServer((bench) => {
 
     it('waiters fail by their own deadline, with the last connect failure as cause', async () => {
       // Long enough that a busy machine has heard of the refusal by then.
-      const impatient = open({ acquireTimeout: 500 });
+      const impatient = open({ acquireTimeout: 2000 });
       proxy.refuse();
       const begun = performance.now();
       const errors = await Promise.all(
         Array.from({ length: 20 }, () => failure(impatient.query('DO 0'))),
       );
-      expect(performance.now() - begun).toBeLessThan(1500);
+      // One after the other they would take ten times as long.
+      expect(performance.now() - begun).toBeLessThan(10_000);
       for (const error of errors) {
         expect(error).toBeInstanceOf(PoolExhaustedError);
         expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
@@ -235,7 +244,7 @@ onEachServer((bench) => {
     });
 
     it('a black-holed connect ends at connectTimeout, and its waiter at its own deadline', async () => {
-      const impatient = open({ acquireTimeout: 300, connectTimeout: 100 });
+      const impatient = open({ acquireTimeout: 3000, connectTimeout: 100 });
       proxy.blackHole();
       const error = await failure(impatient.query('DO 0'));
       expect(error).toBeInstanceOf(PoolExhaustedError);
@@ -244,7 +253,7 @@ onEachServer((bench) => {
     });
 
     it('a return that meets a black hole is cut, and the lease is not out for ever', async () => {
-      const bounded = open({ connectTimeout: 100 });
+      const bounded = open({ connectTimeout: 1500 });
       const connection = await bounded.getConnection();
       await connection.beginTransaction();
       proxy.blackHole();
@@ -266,8 +275,10 @@ onEachServer((bench) => {
     );
     expect(said).not.toContain('secret');
     expect(said).not.toContain(bench.server.password);
-    const slow = lines.find(({ message }) => message === 'slow statement');
+    // On a busy machine others are slow as well.
+    const slow = lines.find(({ fields }) => String(fields['sql']).includes('SLEEP'));
     expect(slow?.fields).toMatchObject({ total: 1, active: 1, idle: 0, waiting: 0 });
+    expect(slow).toMatchObject({ message: 'slow statement' });
     expect(slow?.fields['sql']).toBe('SELECT ?, SLEEP(?), ?');
   });
 

@@ -16,7 +16,7 @@ onEachServer((bench) => {
   ): RetryingPooledDatabase => {
     const { host, port } = proxy;
     const retry = { minDelay: 1, maxDelay: 2, assumeReadsIdempotent, ...more };
-    return bench.open({ host, port, connectionLimit: 2, acquireTimeout: 2000, retry });
+    return bench.open({ host, port, connectionLimit: 2, acquireTimeout: 10_000, retry });
   };
   const times = (text: string): number =>
     proxy.statements.filter((statement) => statement.includes(text)).length;
@@ -118,7 +118,7 @@ onEachServer((bench) => {
       const error = await failure(
         db.query("UPDATE notes SET text = 'mine' WHERE id = 1", [], {
           retries: 0,
-          timeout: 10_000,
+          timeout: 25_000,
         }),
       );
       await holder.release();

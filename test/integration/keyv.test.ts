@@ -1,7 +1,7 @@
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite';
 import { createCache } from 'cache-manager';
 import Keyv from 'keyv';
-import { KeyvBoomerang } from '../../src/adapters/keyv';
+import { KeyvBoomerang, type KeyvBoomerangOptions } from '../../src/adapters/keyv';
 import type { RetryingPooledDatabase } from '../../src/index';
 import { CacheBench } from '../support/cache-bench';
 import { onEachServer } from '../support/servers';
@@ -29,8 +29,8 @@ onEachServer((bench) => {
     for (const one of stores.splice(0)) await one.disconnect();
   });
 
-  function store(): KeyvBoomerang {
-    const made = new KeyvBoomerang(db);
+  function store(options: KeyvBoomerangOptions = {}): KeyvBoomerang {
+    const made = new KeyvBoomerang(db, options);
     stores.push(made);
     return made;
   }
@@ -80,7 +80,7 @@ onEachServer((bench) => {
     });
 
     it('rows whose time is over are removed though nobody reads them', async () => {
-      const one = store();
+      const one = store({ sweepEvery: 0 });
       await new Keyv({ store: one }).set('k', 1, 1000);
       await caches.pass(60_000);
       expect(await one.cache.sweep()).toBe(1);

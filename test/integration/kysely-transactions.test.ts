@@ -15,7 +15,7 @@ onEachServer((bench) => {
   let kysely: Kysely<Tables>;
 
   beforeEach(() => {
-    db = bench.open({ connectionLimit: 3, acquireTimeout: 500 });
+    db = bench.open({ connectionLimit: 3 });
     kysely = kyselyOver(db);
   });
 

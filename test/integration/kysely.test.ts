@@ -20,7 +20,7 @@ onEachServer((bench) => {
   });
 
   beforeEach(() => {
-    db = bench.open({ connectionLimit: 3, acquireTimeout: 500 });
+    db = bench.open({ connectionLimit: 3 });
     kysely = kyselyOver(db);
   });
 

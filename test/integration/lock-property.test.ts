@@ -23,6 +23,9 @@ const PROPERTY = longForm<{ numRuns: number; seed?: number }>('BOOMERANG_LOCK_MO
   numRuns: 150,
 });
 
+/** Of the locks in ms: none is renewed by itself, or ends, before a history is over. */
+const TTL = 600_000;
+
 /** Does to locks what the model does to two rows. */
 class Trial {
   readonly #bench: Workbench;
@@ -33,7 +36,7 @@ class Trial {
 
   constructor(bench: Workbench, databases: readonly RetryingPooledDatabase[]) {
     this.#bench = bench;
-    this.#clients = databases.map((db) => ({ db, locks: new DistributedLocks(db) }));
+    this.#clients = databases.map((db) => ({ db, locks: new DistributedLocks(db, { ttl: TTL }) }));
   }
 
   async run({ do: what, client, name }: LockStep): Promise<LockEnd> {

@@ -13,8 +13,8 @@ onEachPrivateServer([], (there) => {
     // This user may: nobody who looks at the primary would know.
     await db.query('INSERT INTO notes VALUES (1, NULL)');
     const locks = new DistributedLocks(db);
-    for (const attempt of [locks.tryAcquire('a'), locks.acquire('a')]) {
-      const error = await failure(attempt);
+    const attempts = [locks.tryAcquire('a'), locks.acquire('a')].map(failure);
+    for (const error of await Promise.all(attempts)) {
       expect(error).toBeInstanceOf(UnsafeTopologyError);
       expect(error.message).toMatch(/read-only.*Connect to the primary/);
     }

@@ -34,7 +34,7 @@ onEachServer((bench) => {
       const made = others({ prefix: name });
       await (await made.acquire('a')).release();
     }
-  });
+  }, 120_000);
 
   it('a missing table is a SchemaError that names install, or is made where autoInstall says so', async () => {
     const error = await failure(others({ prefix: 'nowhere_' }).acquire('a'));
@@ -80,7 +80,8 @@ onEachServer((bench) => {
     const error = await failure(locks.acquire('secret', { wait: 100 }));
     expect(error).toBeInstanceOf(LockAcquireTimeoutError);
     expect(error.message).not.toContain('secret');
-    expect(performance.now() - begun).toBeLessThan(1000);
+    // Not until its holder is done.
+    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(await failure(locks.acquire('secret', { wait: 0 }))).toBeInstanceOf(
       LockAcquireTimeoutError,
     );
@@ -125,7 +126,7 @@ onEachServer((bench) => {
     };
     const loops = Array.from({ length: 4 }, loop);
     await until('it goes round', () => rounds > 20);
-    const theirs = await others().acquire('a', { wait: 8000 });
+    const theirs = await others().acquire('a', { wait: 25_000 });
     on = false;
     await theirs.release();
     await Promise.all(loops);
@@ -148,22 +149,22 @@ onEachServer((bench) => {
   it('a lock of a holder who is gone is had after its ttl, also by one who has waited for long', async () => {
     // Taken by nobody who renews.
     const name = Buffer.from('a');
+    const begun = performance.now();
     await bench.sql(
       `INSERT INTO ${bench.schema}.boomerang_locks VALUES (?, ?, 5, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL 400000 MICROSECOND, NULL)`,
       [name, Buffer.alloc(16)],
     );
-    const begun = performance.now();
-    const lease = await locks.acquire('a', { wait: 5000 });
+    const lease = await locks.acquire('a', { wait: 25_000 });
     expect(lease.token).toBe(6n);
-    expect(performance.now() - begun).toBeGreaterThan(300);
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(performance.now() - begun).toBeGreaterThan(395);
+    expect(performance.now() - begun).toBeLessThan(15_000);
     await lease.release();
   });
 
   it('is renewed for as long as it is held', async () => {
-    const lease = await locks.acquire('a', { ttl: 300 });
+    const lease = await locks.acquire('a', { ttl: 4000 });
     const other = others();
-    const end = performance.now() + 1200;
+    const end = performance.now() + 6000;
     while (performance.now() < end) expect(await other.tryAcquire('a')).toBeNull();
     expect(lease.expiresIn).toBeGreaterThan(0);
     expect(lease.signal.aborted).toBe(false);
@@ -172,17 +173,18 @@ onEachServer((bench) => {
 
   it('all leases of a process are renewed by one statement', async () => {
     const made = await Promise.all(
-      Array.from({ length: 50 }, (_, at) => locks.acquire(`n${at}`, { ttl: 3000 })),
+      Array.from({ length: 50 }, (_, at) => locks.acquire(`n${at}`, { ttl: 9000 })),
     );
     await until('the acquisitions are through', () => db.stats().active === 0);
     const { acquired } = db.stats();
-    await new Promise((resolve) => setTimeout(resolve, 1300));
+    const ends = made.map(({ deadline }) => deadline);
+    await until('all are renewed', () => made.every(({ deadline }, at) => deadline > ends[at]!));
     expect(db.stats().acquired - acquired).toBeLessThan(20);
     for (const lease of made) expect(lease.look()).toBe(true);
   });
 
   it('a lock that is taken away: the holder learns of it, its release frees nobody else’s', async () => {
-    const lease = await locks.acquire('a', { ttl: 600 });
+    const lease = await locks.acquire('a', { ttl: 5000 });
     const lost = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
     const other = others();
     expect(await other.forceRelease('a')).toBe(true);
@@ -201,12 +203,12 @@ onEachServer((bench) => {
     const { host, port } = proxy;
     const cut = bench.open({ host, port });
     const mine = new DistributedLocks(cut);
-    const lease = await mine.acquire('a', { ttl: 1000 });
+    const lease = await mine.acquire('a', { ttl: 3000 });
     const fired = new Promise<number>((resolve) => {
       lease.signal.addEventListener('abort', () => resolve(performance.now()));
     });
     proxy.blackHole();
-    const theirs = await others().acquire('a', { wait: 5000 });
+    const theirs = await others().acquire('a', { wait: 25_000 });
     const got = performance.now();
     expect(await fired).toBeLessThan(got);
     expect(lease.expiresIn).toBe(0);

@@ -41,5 +41,5 @@ onEachServer((bench) => {
     } finally {
       await rm(folder, { recursive: true });
     }
-  });
+  }, 120_000);
 });

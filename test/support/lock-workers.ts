@@ -11,7 +11,7 @@ const TTL = 600;
 /** A statement that was held back may still be answered so much later, in ms. */
 const AFTERMATH = 2500;
 /** Within which a worker comes to its end when it is told to, in ms. */
-const ENDING = 20_000;
+const ENDING = 40_000;
 const ZONES = ['UTC', 'Asia/Kathmandu', 'America/St_Johns', 'Pacific/Kiritimati'];
 
 export interface Tally {
@@ -131,10 +131,6 @@ export class LockWorkers {
 
   get all(): readonly Worker[] {
     return this.#all;
-  }
-
-  worker(id: string): Worker | undefined {
-    return this.#all.find((worker) => worker.id === id);
   }
 
   /** Each has another wrong clock and another time zone than the one before. */

@@ -36,14 +36,16 @@ export function testServers(): readonly TestServer[] {
 
 /*
  * MySQL's information_schema.PROCESSLIST fails as a whole where any session, of a stranger too, runs a
- * statement with bytes that are no text.
+ * statement with bytes that are no text. What is only being prepared does not run.
  */
 const PROCESSES = {
   mariadb:
-    'SELECT ID AS id, CAST(INFO AS BINARY) AS statement FROM information_schema.PROCESSLIST ' +
+    "SELECT ID AS id, CAST(IF(COMMAND = 'Prepare', NULL, INFO) AS BINARY) AS statement " +
+    'FROM information_schema.PROCESSLIST ' +
     'WHERE DB = ? AND ID <> CONNECTION_ID()',
   mysql:
-    'SELECT PROCESSLIST_ID AS id, CAST(PROCESSLIST_INFO AS BINARY) AS statement ' +
+    'SELECT PROCESSLIST_ID AS id, ' +
+    "CAST(IF(PROCESSLIST_COMMAND = 'Prepare', NULL, PROCESSLIST_INFO) AS BINARY) AS statement " +
     'FROM performance_schema.threads WHERE PROCESSLIST_DB = ? AND PROCESSLIST_ID <> CONNECTION_ID()',
 };
 
