@@ -7,13 +7,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  within = 5000,
+  within = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + within;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${within} ms: ${what}`);
     await delay(5);
   }
+}
+
+/**
+ * Tries with longer and longer time limits, in ms, until one leaves enough time for what has to come
+ * before it is hit; `trial` says whether it did.
+ */
+export async function longEnough(trial: (limit: number) => Promise<boolean>): Promise<void> {
+  for (const limit of [200, 800, 3200, 12_800]) if (await trial(limit)) return;
+  throw new Error('no limit was long enough');
 }
 
 /** A promise with its handles outside. */
