@@ -40,7 +40,7 @@ onEachServer((bench) => {
       expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
     });
     expect(await cache.getMany(['locked', 'a', 'b'])).toEqual([undefined, 'a', 'b']);
-  });
+  }, 60_000);
 
   it('`hardTimeout` bounds the wait for a connection too, and what comes too late is given back', async () => {
     const db = bench.open({ connectionLimit: 1, acquireTimeout: 10_000 });

@@ -243,7 +243,7 @@ onEachServer((bench) => {
     expect((await cache.get<Buffer>('large'))!.equals(mebibytes)).toBe(true);
     const error = await failure(cache.set('k', Buffer.alloc(16 * 1024 * 1024 + 1)));
     expect(error).toMatchObject({ argument: 'value' });
-  });
+  }, 120_000);
 
   it('options that do not exist or do not fit are refused, and missing tables name install()', async () => {
     const db = bench.open();
