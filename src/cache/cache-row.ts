@@ -51,8 +51,8 @@ export interface SampleRow {
   readonly id: Buffer;
   readonly version: Buffer;
   readonly size: number;
-  /** In µs. */
-  readonly age: number;
+  /** When, in µs since 1970: how long ago would depend on when it was asked. */
+  readonly written: number;
 }
 
 /** A row to be removed, unless it has changed since it was read. */

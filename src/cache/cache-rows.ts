@@ -193,11 +193,10 @@ export class CacheRows {
 
   async sample(from: Buffer, beyond: Buffer, most: number): Promise<SampleRow[]> {
     const values = [from, beyond, String(most)];
-    const rows = await this.#rows<Omit<SampleRow, 'age'> & { readonly age: number | string }>(
-      this.#sql.sample,
-      values,
-    );
-    return rows.map(({ age, ...row }) => ({ ...row, age: Number(age) }));
+    const rows = await this.#rows<
+      Omit<SampleRow, 'written'> & { readonly written: number | string }
+    >(this.#sql.sample, values);
+    return rows.map(({ written, ...row }) => ({ ...row, written: Number(written) }));
   }
 
   /** Keys and values that count, but for their tags, in the order of their ids. */

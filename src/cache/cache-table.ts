@@ -149,7 +149,7 @@ export function statementsOn(table: string, tagTable: string, timed: boolean) {
       `SELECT id, version, epoch, tags, tag_sum FROM ${table} FORCE INDEX (PRIMARY) ` +
       `WHERE id >= ? AND id <= ? AND kind IS NOT NULL ORDER BY id LIMIT ?`,
     sample:
-      `SELECT id, version, size, TIMESTAMPDIFF(MICROSECOND, written_at, ${NOW}) AS age ` +
+      `SELECT id, version, size, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', written_at) AS written ` +
       `FROM ${table} FORCE INDEX (PRIMARY) ` +
       'WHERE id >= ? AND id <= ? AND kind IS NOT NULL ORDER BY id LIMIT ?',
     page: page(`id, ${value}`),

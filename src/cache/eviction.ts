@@ -14,7 +14,7 @@ const PAGE = 500;
 
 export interface EvictionOptions {
   readonly db: RetryingPooledDatabase;
-  readonly table: CacheRows;
+  readonly table: Pick<CacheRows, 'sample' | 'remove'>;
   readonly namespace: Namespace;
   readonly maxEntries: number;
   readonly maxBytes: number;
@@ -84,20 +84,20 @@ export class Eviction {
       const { rows, share } = await this.#sample();
       const surplus = this.#surplus({ rows, share });
       if (surplus <= 0) return;
-      const oldest = rows.toSorted((a, b) => b.age - a.age);
+      const oldest = rows.toSorted((a, b) => a.written - b.written);
       const count = Math.ceil(rows.length * surplus);
       if (share >= 1) {
         await this.#remove(oldest.slice(0, count));
         return;
       }
-      const age = oldest[count - 1]?.age ?? Infinity;
-      const removed = await this.#removeOlder(age, Math.ceil(count / share));
+      const until = oldest[count - 1]?.written ?? -Infinity;
+      const removed = await this.#removeOlder(until, Math.ceil(count / share));
       if (removed === 0) return;
     }
   }
 
   /** Goes through pages from a place drawn by chance on, once around at most. */
-  async #removeOlder(age: number, most: number): Promise<number> {
+  async #removeOlder(until: number, most: number): Promise<number> {
     const { table, namespace } = this.#options;
     const start = namespace.at(Math.random());
     let removed = 0;
@@ -107,7 +107,7 @@ export class Eviction {
     ] as const) {
       for (let from = first; removed < most && !this.#stopped;) {
         const rows = await table.sample(from, beyond, PAGE);
-        removed += await this.#remove(rows.filter((row) => row.age >= age));
+        removed += await this.#remove(rows.filter(({ written }) => written <= until));
         const last = rows.at(-1);
         if (last === undefined || rows.length < PAGE) break;
         from = last.id;

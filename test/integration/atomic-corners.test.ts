@@ -16,7 +16,7 @@ import { deferred, failure } from '../support/until';
 onEachServer((bench) => {
   let db: RetryingPooledDatabase;
   beforeEach(() => {
-    db = bench.open({ connectionLimit: 2, acquireTimeout: 1000 });
+    db = bench.open({ connectionLimit: 2 });
   });
 
   const insert = (id: number): Promise<unknown> =>
@@ -204,7 +204,7 @@ onEachServer((bench) => {
   });
 
   it('a nested block that waits for the outer block’s helper: TurnTimeoutError at its deadline, in both, and the outer one goes on', async () => {
-    const impatient = bench.open({ acquireTimeout: 400 });
+    const impatient = await bench.connected({ acquireTimeout: 400 });
     const add = (id: number): Promise<unknown> =>
       impatient.query('INSERT INTO notes VALUES (?, NULL)', [id]);
     let inner: Error | undefined;
@@ -232,7 +232,7 @@ onEachServer((bench) => {
     expect(inner).toBeInstanceOf(TurnTimeoutError);
     expect(inner?.message).toContain("'waits for a helper'");
     expect(took).toBeGreaterThan(390);
-    expect(took).toBeLessThan(3000);
+    expect(took).toBeLessThan(10_000);
     expect(await notesIn(bench)).toEqual([1, 4]);
   });
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   ImplicitCommitError,
   TransactionControlError,
@@ -7,13 +6,14 @@ import {
   connectionScope,
   type RetryingPooledDatabase,
 } from '../../src/index';
+import { withRival } from '../support/rival';
 import { notesIn, onEachServer, session } from '../support/servers';
 import { failure } from '../support/until';
 
 onEachServer((bench) => {
   let db: RetryingPooledDatabase;
   beforeEach(() => {
-    db = bench.open({ connectionLimit: 2, acquireTimeout: 500 });
+    db = bench.open({ connectionLimit: 2 });
   });
 
   const insert = (id: number): Promise<unknown> =>
@@ -78,42 +78,14 @@ onEachServer((bench) => {
     });
   });
 
-  /** Two transactions that lock two rows in opposite orders; the one that is told loses. */
-  async function deadlocked(
-    victim: (second: () => Promise<unknown>) => Promise<void>,
-  ): Promise<void> {
-    await bench.sql(`INSERT INTO ${bench.schema}.notes VALUES (1,'a'),(2,'b'),(3,'c'),(4,'d')`);
-    const rival = await bench.open().getConnection();
-    try {
-      await rival.beginTransaction();
-      // The heavier transaction survives. One by one: an IN (…) on so few rows locks them all.
-      for (const id of [2, 3, 4]) {
-        await rival.query("UPDATE notes SET text = 'rival' WHERE id = ?", [id]);
-      }
-      await victim(() => rival.query("UPDATE notes SET text = 'rival' WHERE id = 1"));
-    } finally {
-      await rival.rollback();
-      await rival.release();
-    }
-  }
-
   describe('doom', () => {
     it('a deadlock inside a savepoint dooms the root: nothing runs in autocommit after it', async () => {
       let inside: unknown;
       let after: unknown;
-      await deadlocked(async (rivalTakes) => {
+      await withRival(bench, [2, 3, 4], async (rival) => {
         const error = await failure(
-          db.atomic(async (tx) => {
-            await tx.query("UPDATE notes SET text = 'mine' WHERE id = 1");
-            inside = await failure(
-              db.atomic(async (nested) => {
-                const mine = nested.query("UPDATE notes SET text = 'mine' WHERE id = 2");
-                mine.catch(() => {});
-                await delay(50);
-                await rivalTakes();
-                await mine;
-              }),
-            );
+          db.atomic(async () => {
+            inside = await failure(db.atomic((nested) => rival.collide(nested)));
             after = await failure(insert(9));
           }),
         );
@@ -158,7 +130,7 @@ onEachServer((bench) => {
     });
 
     it('an afterCommit hook may query on a pool of 1', async () => {
-      const single = bench.open({ connectionLimit: 1, acquireTimeout: 300 });
+      const single = bench.open({ connectionLimit: 1 });
       let rows: unknown;
       await single.atomic(async (tx) => {
         await tx.query('INSERT INTO notes VALUES (1, NULL)');

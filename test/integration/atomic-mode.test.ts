@@ -13,7 +13,7 @@ onEachServer((bench) => {
     proxy = await startProxy(bench.server);
     void proxy.saw('reset').then(() => resets++);
     const { host, port } = proxy;
-    db = bench.open({ host, port, connectionLimit: 1, acquireTimeout: 1000 });
+    db = bench.open({ host, port, connectionLimit: 1, validateAfter: 0 });
   });
   afterEach(() => proxy.close());
 
@@ -125,7 +125,7 @@ onEachServer((bench) => {
     });
 
     it('a session that the caller made read-only: the error at once, also with retries', async () => {
-      const own = bench.open({ connectionLimit: 2 });
+      const own = bench.open({ connectionLimit: 2, validateAfter: 0 });
       const connection = await own.getConnection();
       const bystander = await session(own);
       await connection.query('SET SESSION TRANSACTION READ ONLY');

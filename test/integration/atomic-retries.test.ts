@@ -20,7 +20,7 @@ onEachServer((bench) => {
     proxy = await startProxy(bench.server);
     const { host, port } = proxy;
     const retry = { minDelay: 1, maxDelay: 2 };
-    db = bench.open({ host, port, connectionLimit: 2, acquireTimeout: 2000, retry });
+    db = bench.open({ host, port, connectionLimit: 2, validateAfter: 0, retry });
   });
   afterEach(() => proxy.close());
 

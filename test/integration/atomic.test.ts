@@ -12,7 +12,7 @@ import { deferred, failure } from '../support/until';
 onEachServer((bench) => {
   let db: RetryingPooledDatabase;
   beforeEach(() => {
-    db = bench.open({ connectionLimit: 2, acquireTimeout: 500 });
+    db = bench.open({ connectionLimit: 2 });
   });
 
   const insert = (id: number): Promise<unknown> =>
@@ -168,7 +168,7 @@ onEachServer((bench) => {
     });
 
     it('an outer statement awaited in a nested block ends with TurnTimeoutError, never a hang', async () => {
-      const impatient = bench.open({ acquireTimeout: 400 });
+      const impatient = await bench.connected({ acquireTimeout: 400 });
       const error = await failure(
         impatient.atomic(async (outer) => {
           await outer.query('DO 0');

@@ -8,6 +8,10 @@ import { until } from '../support/until';
 const PROGRAM = join(__dirname, '..', 'fixtures', 'cache-worker.ts');
 const PROCESSES = 8;
 const CALLERS = 50;
+/** Longer than a process of so many may have to wait for its turn. */
+const LEASE = 20_000;
+/** Of which it is waited that it runs out. */
+const SHORT_LEASE = 4000;
 
 const workers: ChildProcess[] = [];
 
@@ -50,7 +54,9 @@ onEachServer((bench) => {
     const answers = among.map(
       (worker) => once(worker, 'message') as Promise<[{ values: string[] }]>,
     );
-    for (const worker of among) worker.send({ address, key, callers: CALLERS, takes });
+    for (const worker of among) {
+      worker.send({ address, key, callers: CALLERS, takes, fillLease: LEASE });
+    }
     const all = await Promise.all(answers);
     return [...new Set(all.flatMap(([{ values }]) => values))];
   }
@@ -65,12 +71,13 @@ onEachServer((bench) => {
       expect(pids).toHaveLength(1);
       expect(values).toEqual([`of ${pids[0]}`]);
     }
-  });
+  }, 60_000);
 
   it('of a process that is killed while it makes the value one other takes over', async () => {
     const victim = workers.shift();
     const others = [...workers];
-    victim!.send({ address, key: 'killed', callers: CALLERS, takes: 60_000 });
+    const order = { address, key: 'killed', callers: CALLERS, takes: 60_000 };
+    victim!.send({ ...order, fillLease: SHORT_LEASE });
     await until('it is at it', async () => (await made('killed')).length === 1);
     const values = wanted('killed', 100, others);
     const ended = once(victim!, 'exit');
@@ -81,5 +88,5 @@ onEachServer((bench) => {
     expect(pids).toHaveLength(2);
     expect(pids[0]).toBe(victim!.pid);
     expect(taken).toEqual([`of ${pids[1]}`]);
-  });
+  }, 60_000);
 });

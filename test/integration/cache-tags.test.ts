@@ -19,7 +19,8 @@ onEachServer((bench) => {
 
   beforeEach(() => {
     db = bench.open();
-    cache = caches.keep(new Cache(db));
+    // Swept by hand alone.
+    cache = caches.keep(new Cache(db, { sweepEvery: 0 }));
     clock = new ManualClock();
     const { rows, tags, namespace } = tablesOf(db);
     sweep = new CacheSweep(rows, tags, new EntryReader(db, rows, tags), namespace, clock);

@@ -131,8 +131,8 @@ onEachServer((bench) => {
   });
 
   it('what callers ask for in one moment is read by two statements, and written by one', async () => {
-    const db = bench.open({ connectionLimit: 1 });
-    const cache = caches.keep(new Cache(db));
+    const db = await bench.connected({ connectionLimit: 1 });
+    const cache = caches.keep(new Cache(db, { sweepEvery: 0 }));
     const keys = Array.from({ length: 50 }, (_, at) => `k${at}`);
     // Of the pool's one session.
     const questions = async (): Promise<number> => {
@@ -155,7 +155,7 @@ onEachServer((bench) => {
   });
 
   it('whether a value is there, and removing it, does not bring the value over', async () => {
-    const db = bench.open({ connectionLimit: 1 });
+    const db = await bench.connected({ connectionLimit: 1 });
     const cache = caches.keep(new Cache(db, { sweepEvery: 0 }));
     const sent = async (): Promise<number> => {
       const [rows] = await db.query("SHOW SESSION STATUS LIKE 'Bytes_sent'");
@@ -179,7 +179,7 @@ onEachServer((bench) => {
   });
 
   it('what is written after another process has cleared the namespace counts', async () => {
-    const db = bench.open({ connectionLimit: 1 });
+    const db = await bench.connected({ connectionLimit: 1 });
     const cache = caches.keep(new Cache(db, { sweepEvery: 0 }));
     const other = caches.keep(new Cache(bench.open(), { sweepEvery: 0 }));
     const executed = async (): Promise<number> => {
@@ -216,7 +216,7 @@ onEachServer((bench) => {
   });
 
   it('callers who hold the pool’s only connection read and write on it', async () => {
-    const db = bench.open({ connectionLimit: 1, acquireTimeout: 500 });
+    const db = bench.open({ connectionLimit: 1 });
     const cache = caches.keep(new Cache(db, { sweepEvery: 0 }));
     await connectionScope(async () => {
       await db.query('SELECT 1');
@@ -243,7 +243,7 @@ onEachServer((bench) => {
     expect((await cache.get<Buffer>('large'))!.equals(mebibytes)).toBe(true);
     const error = await failure(cache.set('k', Buffer.alloc(16 * 1024 * 1024 + 1)));
     expect(error).toMatchObject({ argument: 'value' });
-  });
+  }, 120_000);
 
   it('options that do not exist or do not fit are refused, and missing tables name install()', async () => {
     const db = bench.open();

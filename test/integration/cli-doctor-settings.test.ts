@@ -1,6 +1,7 @@
 import { createConnection, type Connection } from 'mysql2/promise';
 import { call, urlOf, type CliRun } from '../support/cli';
 import { onEachPrivateServer } from '../support/private-servers';
+import { until } from '../support/until';
 
 const LIMIT = 10;
 
@@ -14,6 +15,13 @@ function findings({ json }: CliRun): Record<string, string> {
 onEachPrivateServer([`--max_connections=${LIMIT}`, '--innodb_rollback_on_timeout=ON'], (there) => {
   const url = (): string => urlOf(there().server, there().schema);
 
+  /** Sessions end a little after their clients: until only the workbench's own is there. */
+  const alone = (): Promise<void> =>
+    until('nobody else is connected', async () => {
+      const [row] = await there().sql("SHOW GLOBAL STATUS LIKE 'Threads_connected'");
+      return Number(row?.['Value']) === 1;
+    });
+
   it('a max_connections below the planned fleet is a problem', async () => {
     const run = await call(['doctor', '--json', '--processes', '3'], { url: url() });
     expect(run.code).toBe(1);
@@ -26,6 +34,7 @@ onEachPrivateServer([`--max_connections=${LIMIT}`, '--innodb_rollback_on_timeout
   it('a server that is full is told as such, with exit code 3', async () => {
     const { host, port, user, password } = there().server;
     const held: Connection[] = [];
+    await alone();
     try {
       // One more is let in for those who may do everything, as this account may.
       for (let n = 0; n <= LIMIT; n++) {
@@ -39,6 +48,7 @@ onEachPrivateServer([`--max_connections=${LIMIT}`, '--innodb_rollback_on_timeout
       expect(run.json.findings[0].found).toMatch(/no connection left/);
     } finally {
       await Promise.all(held.map((one) => one.end()));
+      await alone();
     }
   });
 

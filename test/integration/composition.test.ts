@@ -52,10 +52,10 @@ onEachServer((bench) => {
   async function pay(fail: boolean): Promise<void> {
     await cache.set('order', 'open');
     await queue.produce(orders(), { id: 1 });
-    const [message] = await queue.consume(orders(), 'billing', { wait: 1000 });
+    const [message] = await queue.consume(orders(), 'billing', { wait: 10_000 });
     if (message === undefined) throw new Error('no message');
     const before = await seen();
-    await locks.using('order:1', { wait: 1000 }, async (lease) => {
+    await locks.using('order:1', { wait: 10_000 }, async (lease) => {
       const paid = db.atomic(async () => {
         await lease.assertHeld();
         await db.execute('INSERT INTO notes VALUES (1, ?)', ['paid']);

@@ -43,7 +43,7 @@ onEachServer((bench) => {
   });
 
   beforeEach(() => {
-    db = bench.open({ connectionLimit: 3, acquireTimeout: 500, supportBigNumbers: true });
+    db = bench.open({ connectionLimit: 3, supportBigNumbers: true });
     drizzled = drizzle({ client: mysql2Pool(db) });
   });
 

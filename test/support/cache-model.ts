@@ -6,8 +6,9 @@ export const TAGS = ['x', 'y'] as const;
 
 const key = fc.constantFrom(...KEYS);
 const client = fc.nat(CLIENTS - 1);
-const ttl = fc.constantFrom(0, 20_000, 50_000);
-const grace = fc.constantFrom(0, 30_000);
+// Far from each other and from what has to pass: a history may take a while.
+const ttl = fc.constantFrom(0, 200_000, 500_000);
+const grace = fc.constantFrom(0, 300_000);
 const tags = fc.subarray([...TAGS]);
 
 /** `pass`: so many ms go by. `undo`: what is done inside a transaction that is rolled back. */
@@ -66,7 +67,7 @@ export const cacheHistory = fc.array(
     fc.record({
       do: fc.constant('pass' as const),
       client,
-      ms: fc.constantFrom(15_000, 40_000),
+      ms: fc.constantFrom(150_000, 400_000),
       frame: fc.constant('none' as const),
     }),
   ),

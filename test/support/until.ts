@@ -19,6 +19,15 @@ export async function until(
   }
 }
 
+/**
+ * Tries with longer and longer time limits, in ms, until one leaves enough time for what has to come
+ * before it is hit; `trial` says whether it did.
+ */
+export async function longEnough(trial: (limit: number) => Promise<boolean>): Promise<void> {
+  for (const limit of [200, 800, 3200, 12_800]) if (await trial(limit)) return;
+  throw new Error('no limit was long enough');
+}
+
 /** A promise with its handles outside. */
 export function deferred<T = void>(): {
   readonly promise: Promise<T>;
