@@ -149,7 +149,7 @@ export class FaultProxy implements Traffic {
       if (this.#held) pair.hold();
       if (this.#connectDelay > 0) {
         pair.hold();
-        setTimeout(() => pair.goOn(), this.#connectDelay);
+        setTimeout(() => pair.goOn(), this.#connectDelay).unref();
       }
     });
     this.#server = server;

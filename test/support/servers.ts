@@ -77,6 +77,21 @@ export class Workbench {
     return db;
   }
 
+  /**
+   * The same with its first connection made, however long that takes, and never asked for a sign of
+   * life: what follows is not about that.
+   */
+  async connected(options: DatabaseOptions = {}): Promise<RetryingPooledDatabase> {
+    const db = this.open({ validateAfter: 0, ...options });
+    const answers = (): Promise<boolean> =>
+      db.query('DO 0').then(
+        () => true,
+        () => false,
+      );
+    await until('it is connected', answers);
+    return db;
+  }
+
   /** A connection beside the pool, to look at the server and to meddle with it. */
   get admin(): mysql2.Connection {
     if (this.#admin === undefined) throw new Error('the workbench is not set up');
@@ -123,7 +138,7 @@ export class Workbench {
   async endDatabases(): Promise<void> {
     for (const db of this.#databases.splice(0)) {
       // What runs in the background, such as the renewal of a lock, may still be under way.
-      await until('all are back', () => db.stats().active === 0, 1000).catch(() => {});
+      await until('all are back', () => db.stats().active === 0).catch(() => {});
       const { active } = db.stats();
       await db.end({ deadline: 0 });
       if (active !== 0) throw new Error(`${active} leases were still out at the end of the test`);

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  within = 5000,
+  within = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + within;
   while (!(await condition())) {
