@@ -1,7 +1,7 @@
 import { systemClock } from '../../src/clock';
 
-/** What the library itself allows a server for a short answer, in ms: a KILL confirmed, a sign of life. */
-const SHORT = [500, 1000];
+/** What the library itself allows a server in ms: to confirm a KILL, to stop a stream, to give a sign of life. */
+const SHORT = [500, 1000, 5000];
 const LONG = 20_000;
 
 /**
