@@ -125,8 +125,9 @@ onEachServer((bench) => {
           connectionLimit: 3,
           // An acquire that cannot be served fails at once; one that can has time to connect.
           waitForConnections: false,
-          acquireTimeout: 5000,
-          retry: { minDelay: 0, maxDelay: 0 },
+          acquireTimeout: 20_000,
+          // As many as may be idle and lost without the pool having been told yet.
+          retry: { attempts: 10, minDelay: 0, maxDelay: 0 },
         });
         const trial = new Trial(db, bench);
         try {

@@ -7,12 +7,17 @@ import { onEachServer } from '../support/servers';
 
 const FIXTURES = join(__dirname, '..', 'fixtures');
 
+/** In ms; shorter than the idle timeout of what is never ended. */
+const LONGEST = 45_000;
+
+jest.setTimeout(60_000);
+
 /** Runs a fixture as a program of its own and waits for its end. */
 async function run(fixture: string, address: string): Promise<{ code: unknown; said: string }> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(FIXTURES, fixture)], {
     env: { ...process.env, DATABASE_ADDRESS: address },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 20_000,
+    timeout: LONGEST,
   });
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
   return { code, said };
@@ -21,7 +26,7 @@ async function run(fixture: string, address: string): Promise<{ code: unknown; s
 it('a program that is watched exits when its own work is over, whoever has the dashboard open', async () => {
   const child = spawn(process.execPath, ['--import', 'tsx', join(FIXTURES, 'monitored.ts')], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 20_000,
+    timeout: LONGEST,
   });
   const closed = once(child, 'close');
   const [url] = (await once(child.stdout, 'data')) as [Buffer];

@@ -10,6 +10,7 @@ import { deliveryStatements } from '../../src/queue/delivery-sql';
 import { MessageTable } from '../../src/queue/message-table';
 import type { QueueAccess } from '../../src/queue/queue-access';
 import { startProxy, type FaultProxy } from '../support/fault-proxy';
+import { quiet } from '../support/plain-queue';
 import { QueueBench, bodies, drain, numbers } from '../support/queue-bench';
 import { onEachServer } from '../support/servers';
 import { failure, until } from '../support/until';
@@ -29,6 +30,7 @@ onEachServer((bench) => {
     // What is looked up once is known, and what is prepared is.
     await queue.produceMany('jobs', [0, 0]);
     await drain(queue, 'jobs', 'g');
+    await quiet(queue);
   });
 
   afterEach(() => proxy.close());
@@ -55,9 +57,11 @@ onEachServer((bench) => {
   it('the answer to an acknowledgement that was lost: it counts, and is not taken for a loss', async () => {
     await queue.produceMany('jobs', [1, 2, 3]);
     const [one, ...others] = await queue.consume('jobs', 'g', { batch: 10 });
+    await quiet(queue);
     const alone = proxy.swallow('execute', 'cut');
     await one!.ack();
     await alone.sprung;
+    await quiet(queue);
     const together = proxy.swallow(/^COMMIT/, 'cut');
     await Promise.all(others.map((message) => message.ack()));
     await together.sprung;
@@ -67,7 +71,8 @@ onEachServer((bench) => {
   it('the answer to an acknowledgement that was lost, of messages with keys: the next ones have their turn', async () => {
     await queue.produceMany('jobs', [1, 2], { key: 'a' });
     await queue.produceMany('jobs', [3, 4], { key: 'b' });
-    const some = await queue.consume('jobs', 'g', { batch: 10, wait: 1000 });
+    const some = await queue.consume('jobs', 'g', { batch: 10, wait: 10_000 });
+    await quiet(queue);
     const trap = proxy.swallow(/^COMMIT/, 'cut');
     await Promise.all(some.map((message) => message.ack()));
     await trap.sprung;
@@ -84,7 +89,7 @@ onEachServer((bench) => {
         await one.ack();
       });
     await acknowledgeInScope(warm!);
-    await until('nothing runs beside', () => db.stats().active === 0);
+    await quiet(queue);
     const trap = proxy.swallow('execute', 'cut');
     await acknowledgeInScope(message!);
     await trap.sprung;
@@ -96,13 +101,14 @@ onEachServer((bench) => {
       host: proxy.host,
       port: proxy.port,
       connectionLimit: 1,
-      acquireTimeout: 300,
-      connectTimeout: 200,
+      acquireTimeout: 2500,
+      connectTimeout: 2500,
     });
     const own = queues.open(impatient, { retention: 3_600_000 });
     await queue.produceMany('jobs', [1, 2]);
     const [warm, message] = await own.consume('jobs', 'g', { batch: 2 });
     await warm!.ack();
+    await quiet(own);
     // What is connected stays so, until it is cut.
     proxy.refuse();
     const trap = proxy.swallow('execute', 'cut');
@@ -192,11 +198,12 @@ onEachServer((bench) => {
       },
       { consistentSnapshot: true },
     );
-  });
+  }, 120_000);
 
   it('16 workers, acknowledging and failing, over four pools: no deadlock comes to the surface', async () => {
     const count = 600;
-    const pools = Array.from({ length: 4 }, () => bench.open());
+    // However long the server takes over so many.
+    const pools = Array.from({ length: 4 }, () => bench.open({ acquireTimeout: 90_000 }));
     const each = pools.map((pool) => queues.open(pool));
     let acknowledged = 0;
     const failed: unknown[] = [];
@@ -220,7 +227,11 @@ onEachServer((bench) => {
         ).catch((error: unknown) => failed.push(error)),
       ),
     );
-    await until('all are acknowledged', () => acknowledged >= count, 20_000);
+    const isSettled = async (): Promise<boolean> => {
+      const { lag, pending } = await queue.info('jobs', 'g');
+      return acknowledged >= count && lag + pending === 0;
+    };
+    await until('all are acknowledged', isSettled, 90_000);
     await Promise.all(workers.map((worker) => worker.stop()));
     expect(failed).toEqual([]);
     expect(acknowledged).toBe(count);
@@ -229,5 +240,5 @@ onEachServer((bench) => {
       `${bench.server.name}: ${count} messages, ${repeats} statements repeated\n`,
     );
     expect(await queue.info('jobs', 'g')).toMatchObject({ lag: 0, pending: 0, dead: 0 });
-  }, 30_000);
+  }, 120_000);
 });

@@ -44,10 +44,10 @@ onEachServer((bench) => {
 
   it('a dead consumer’s messages come back by themselves, and end among the dead letters', async () => {
     await queue.produce('jobs', 'a');
-    await queue.consume('jobs', 'g', { visibilityTimeout: 30 });
+    await queue.consume('jobs', 'g', { visibilityTimeout: 800 });
     const [again] = await queues
       .other()
-      .consume('jobs', 'g', { visibilityTimeout: 30, wait: 2000 });
+      .consume('jobs', 'g', { visibilityTimeout: 800, wait: 10_000 });
     expect(again!.attempt).toBe(2);
     await until('it is dead', async () => {
       await queue.consume('jobs', 'g');

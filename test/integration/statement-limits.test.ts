@@ -1,4 +1,5 @@
 import { StatementAbortedError, StatementTimeoutError } from '../../src/index';
+import { patientWithAnswers } from '../support/patient-answers';
 import { running, elapsed } from '../support/running';
 import { notesIn, onEachServer, session } from '../support/servers';
 import { failure, until } from '../support/until';
@@ -7,12 +8,14 @@ import { failure, until } from '../support/until';
 const SLOW = 'SELECT COUNT(*) FROM notes a WHERE SLEEP(60) = 0 AND a.id >= 0';
 
 onEachServer((bench) => {
+  patientWithAnswers();
+
   /** Rows so that SLOW has something to sleep over. */
   const fill = (): Promise<unknown> =>
     bench.sql(`INSERT INTO ${bench.schema}.notes VALUES (900, NULL)`);
 
   it('a statement with a time limit is gone from the server, its connection is used again', async () => {
-    const db = bench.open({ connectionLimit: 1 });
+    const db = await bench.connected({ connectionLimit: 1 });
     const id = await session(db);
     const took = await elapsed(async () => {
       const error = await failure(db.query('SELECT SLEEP(60)', [], { timeout: 200 }));
@@ -20,8 +23,8 @@ onEachServer((bench) => {
       expect(error).toMatchObject({ message: expect.stringContaining('200 ms') as string });
     });
     expect(took).toBeGreaterThan(190);
-    expect(took).toBeLessThan(1200);
-    expect(await running(bench, 'SLEEP(60)')).toBe(0);
+    expect(took).toBeLessThan(20_000);
+    await until('gone from PROCESSLIST', async () => (await running(bench, 'SLEEP(60)')) === 0);
     expect(await session(db)).toBe(id);
     expect(db.stats()).toMatchObject({ created: 1, active: 0, auxiliary: 1 });
   });
@@ -35,12 +38,8 @@ onEachServer((bench) => {
       for (const error of await Promise.all(all))
         expect(error).toBeInstanceOf(StatementTimeoutError);
     });
-    expect(took).toBeLessThan(1200);
-    await until(
-      'gone from PROCESSLIST',
-      async () => (await running(bench, 'SLEEP(60)')) === 0,
-      1000,
-    );
+    expect(took).toBeLessThan(20_000);
+    await until('gone from PROCESSLIST', async () => (await running(bench, 'SLEEP(60)')) === 0);
     expect(db.stats()).toMatchObject({ active: 0, waiting: 0 });
     await db.query('DO 0');
   });
@@ -55,7 +54,7 @@ onEachServer((bench) => {
       await close;
       await Promise.all([db.query('SELECT SLEEP(0.003)'), db.query('SELECT SLEEP(0.003)')]);
     }
-  });
+  }, 120_000);
 
   it('outcome: an update that was stopped has no effect', async () => {
     await fill();
@@ -63,7 +62,9 @@ onEachServer((bench) => {
     const blocker = await db.getConnection();
     await blocker.beginTransaction();
     await blocker.query('SELECT * FROM notes FOR UPDATE');
-    const update = db.query("UPDATE notes SET text = 'changed'", [], { timeout: 100 });
+    // There is a connection for it, so that its time is not over before it was sent.
+    await db.query('DO 0');
+    const update = db.query("UPDATE notes SET text = 'changed'", [], { timeout: 300 });
     expect(await failure(update)).toMatchObject({ outcome: 'notExecuted' });
     await blocker.rollback();
     await blocker.release();
@@ -85,7 +86,7 @@ onEachServer((bench) => {
   });
 
   it('acquireTimeout before the limit: PoolExhaustedError', async () => {
-    const db = bench.open({ connectionLimit: 1, acquireTimeout: 1000 });
+    const db = await bench.connected({ connectionLimit: 1, acquireTimeout: 400 });
     const taken = await db.getConnection();
     const error = await failure(db.query('DO 0', [], { timeout: 60_000 }));
     expect(error).toMatchObject({ code: 'ERR_POOL_EXHAUSTED' });
@@ -110,12 +111,12 @@ onEachServer((bench) => {
   });
 
   it('the database’s timeout holds for every statement that does not say otherwise', async () => {
-    const db = bench.open({ timeout: 100, connectionLimit: 1 });
+    const db = await bench.connected({ timeout: 300, connectionLimit: 1 });
     expect(await failure(db.execute('SELECT SLEEP(60)'))).toBeInstanceOf(StatementTimeoutError);
-    await db.execute('SELECT SLEEP(0.2)', [], { timeout: 0 });
+    await db.execute('SELECT SLEEP(0.5)', [], { timeout: 0 });
     await db.atomic(async () => {
       expect(await failure(db.query('SELECT SLEEP(60)'))).toBeInstanceOf(StatementTimeoutError);
-      await db.query('INSERT INTO notes VALUES (1, NULL)');
+      await db.query('INSERT INTO notes VALUES (1, NULL)', [], { timeout: 0 });
     });
     expect(await notesIn(bench)).toEqual([1]);
     const connection = await db.getConnection();

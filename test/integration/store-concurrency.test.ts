@@ -2,6 +2,10 @@ import { KeyValueStore, type RetryingPooledDatabase } from '../../src/index';
 import { onEachServer } from '../support/servers';
 import { StoreBench } from '../support/store-bench';
 
+/* On a server that is slow to commit, hundreds of changes of one row take their time. */
+jest.setTimeout(180_000);
+const PATIENCE = 170_000;
+
 const POOLS = 3;
 const LEVELS = ['REPEATABLE READ', 'READ COMMITTED'] as const;
 
@@ -19,7 +23,9 @@ onEachServer((bench) => {
 
     beforeEach(() => {
       const initSql = `SET SESSION TRANSACTION ISOLATION LEVEL ${level}`;
-      databases = Array.from({ length: POOLS }, () => bench.open({ initSql, connectionLimit: 8 }));
+      databases = Array.from({ length: POOLS }, () =>
+        bench.open({ initSql, connectionLimit: 8, acquireTimeout: PATIENCE }),
+      );
       const namespace = `c${names++}`;
       some = databases.map((db) => new KeyValueStore(db, { namespace, sweepInterval: 0 }));
     });

@@ -42,6 +42,6 @@ const kinds = testServers().filter(({ restartable }) => restartable);
         await server.stop();
       }
     },
-    60_000,
+    180_000,
   );
 });

@@ -117,5 +117,5 @@ onEachServer((bench) => {
       expect(ttl).toBeGreaterThan(HOUR - passed - 1);
       expect(await exited).toEqual([0, null]);
     }
-  });
+  }, 120_000);
 });

@@ -110,7 +110,7 @@ onEachServer((bench) => {
       for (const form of forms) {
         await form();
         expect(await one.sweep()).toMatchObject({ evaluated: 1, closed: 1 });
-        expect(await bench.sessions()).toEqual([]);
+        await until('its session is over', async () => (await bench.sessions()).length === 0);
       }
       expect(one.stats()).toMatchObject({ opened: forms.length, closed: forms.length, made: 1 });
     });
@@ -143,13 +143,20 @@ onEachServer((bench) => {
         { idleAfter: 0 },
       );
       registries.push(one);
-      await (await one.get('a')).query('DO 0');
+      await until('it is connected', async () => {
+        const db = await one.get('a');
+        return db.query('DO 0').then(
+          () => true,
+          () => false,
+        );
+      });
+      const before = calls;
       await one.sweep();
       await until('it is collected', async () => {
         collect();
         await delay(20);
         await one.get('a');
-        return calls > 1;
+        return calls > before;
       });
     });
   });
@@ -157,7 +164,7 @@ onEachServer((bench) => {
   describe('a sweep', () => {
     it('closes what is unused for idleAfter, and tells how many it looked at, closed and left', async () => {
       const logger = new RecordingLogger();
-      const one = registry({ logger, idleAfter: 40, protect: ['kept'] });
+      const one = registry({ logger, idleAfter: 1500, protect: ['kept'] });
       const [idle, , busy] = await Promise.all(
         ['idle', 'kept', 'busy'].map(async (name) => {
           const db = await one.get(name);
@@ -166,7 +173,7 @@ onEachServer((bench) => {
         }),
       );
       expect(await one.sweep()).toMatchObject({ evaluated: 3, closed: 0 });
-      await delay(50);
+      await delay(1600);
       const lease = await busy!.getConnection();
       await (await one.get('recent')).query('DO 0');
       const swept: SweepSummary = await one.sweep();
@@ -331,7 +338,7 @@ onEachServer((bench) => {
     const lease = await b.getConnection();
     const begun = performance.now();
     await Promise.all([one.end({ deadline: 50 }), one.end()]);
-    expect(performance.now() - begun).toBeLessThan(1500);
+    expect(performance.now() - begun).toBeLessThan(8000);
     await expect(lease.query('DO 0')).rejects.toThrow();
     for (const work of [a.query('DO 0'), b.query('DO 0'), one.get('a'), one.use('a', () => 1)]) {
       expect(await failure(work)).toBeInstanceOf(PoolClosedError);

@@ -12,10 +12,12 @@ import {
 import type { TestServer } from './servers';
 
 const SESSIONS = {
-  mariadb: 'SELECT ID AS id, DB AS db FROM information_schema.PROCESSLIST WHERE DB LIKE ?',
+  mariadb:
+    'SELECT ID AS id, DB AS db FROM information_schema.PROCESSLIST ' +
+    "WHERE DB LIKE ? AND COMMAND <> 'Quit'",
   mysql:
     'SELECT PROCESSLIST_ID AS id, PROCESSLIST_DB AS db FROM performance_schema.threads ' +
-    'WHERE PROCESSLIST_DB LIKE ?',
+    "WHERE PROCESSLIST_DB LIKE ? AND PROCESSLIST_COMMAND <> 'Quit'",
 };
 
 export function descriptors(): number {
@@ -87,7 +89,7 @@ export class TenantFleet {
     }, options);
   }
 
-  /** The sessions of all tenants, by the server. */
+  /** The sessions of all tenants, by the server; those that are taking their leave have gone for us. */
   async sessions(): Promise<Map<number, string>> {
     const [rows] = await this.admin.query(SESSIONS[this.#server.flavour], [`${this.#prefix}\\_%`]);
     return new Map((rows as { id: number; db: string }[]).map(({ id, db }) => [id, db]));

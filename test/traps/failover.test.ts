@@ -44,7 +44,7 @@ onEachPrivateServer(SETTINGS, (there) => {
       password: 'plain',
       logger,
       connectionLimit: 4,
-      acquireTimeout: 5000,
+      acquireTimeout: 15_000,
       retry: { minDelay: 2, maxDelay: 20 },
       ...options,
     });
@@ -75,7 +75,7 @@ onEachPrivateServer(SETTINGS, (there) => {
 
   describe('trap 25: a server that is read-only since a failover', () => {
     it('a write is tried on new connections until acquireTimeout, and ends in the server’s own error', async () => {
-      const db = open({ acquireTimeout: 400 });
+      const db = open({ acquireTimeout: 2500 });
       await db.query('DO 0');
       await readOnly();
       let error: Record<string, unknown> = {};
@@ -90,8 +90,8 @@ onEachPrivateServer(SETTINGS, (there) => {
         destroyed: error['attempts'],
         retries: Number(error['attempts']) - 1,
       });
-      expect(took).toBeGreaterThan(350);
-      expect(took).toBeLessThan(2000);
+      expect(took).toBeGreaterThan(2400);
+      expect(took).toBeLessThan(20_000);
       await writable();
       expect(await notesIn(bench)).toEqual([]);
     });

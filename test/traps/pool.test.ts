@@ -27,15 +27,16 @@ async function withTheirs(
 onEachServer((bench) => {
   describe('waiting', () => {
     it('trap 01: an acquire has an absolute deadline, and a waiter that gave up leaves no connection behind', async () => {
-      const db = bench.open({ connectionLimit: 1, acquireTimeout: 400 });
+      const db = await bench.connected({ connectionLimit: 1, acquireTimeout: 400 });
       const held = await db.getConnection();
+      const { timeouts } = db.stats();
       const error = await failure(db.getConnection());
       expect(error).toBeInstanceOf(PoolExhaustedError);
       expect(db.stats().waiting).toBe(0);
       await held.release();
       // What the dead waiter would have been given is there for the next.
       await db.query('DO 0');
-      expect(db.stats()).toMatchObject({ active: 0, idle: 1, timeouts: 1 });
+      expect(db.stats()).toMatchObject({ active: 0, idle: 1, timeouts: timeouts + 1 });
     });
 
     it('trap 01, evidence: a timeout raced around mysql2’s getConnection() loses the connection', async () => {
@@ -58,7 +59,8 @@ onEachServer((bench) => {
       const five = await Promise.all([1, 2, 3, 4, 5].map(() => db.getConnection()));
       await Promise.all(five.map((connection) => connection.release()));
       const before = db.stats().created;
-      proxy.delayNewConnections(150);
+      // Longer than the burst takes.
+      proxy.delayNewConnections(9000);
       await Promise.all(Array.from({ length: 50 }, () => db.query('DO SLEEP(0.002)')));
       expect(before).toBe(5);
       expect(db.stats().created + db.stats().connecting - before).toBeLessThanOrEqual(2);
@@ -73,13 +75,14 @@ onEachServer((bench) => {
         host,
         port,
         connectionLimit: 3,
-        acquireTimeout: 200,
-        connectTimeout: 100,
+        acquireTimeout: 400,
+        connectTimeout: 250,
       });
       proxy.blackHole();
       const begun = performance.now();
-      await Promise.all(Array.from({ length: 30 }, () => failure(db.query('DO 0'))));
-      expect(performance.now() - begun).toBeLessThan(600);
+      // One per connect, three at a time, would take more than 25 s.
+      await Promise.all(Array.from({ length: 300 }, () => failure(db.query('DO 0'))));
+      expect(performance.now() - begun).toBeLessThan(10_000);
       await proxy.close();
     });
   });
@@ -87,7 +90,8 @@ onEachServer((bench) => {
   describe('idling', () => {
     it('trap 02: idleTimeout closes idle connections with maxIdle at its default', async () => {
       const db = bench.open({ connectionLimit: 3, idleTimeout: 40 });
-      await Promise.all([1, 2, 3].map(() => db.query('DO SLEEP(0.01)')));
+      const all = await Promise.all([1, 2, 3].map(() => db.getConnection()));
+      await Promise.all(all.map((connection) => connection.release()));
       expect(db.stats().idle).toBe(3);
       await until('they are closed', () => db.stats().idle === 0);
       await until('the server knows', async () => (await bench.sessions()).length === 0);
@@ -132,11 +136,11 @@ onEachServer((bench) => {
         connectionLimit: 1,
         validateAfter: 0,
         keepaliveInterval: 0,
-        initSql: 'SET SESSION wait_timeout = 1',
+        initSql: 'SET SESSION wait_timeout = 2',
       });
       const before = await session(short);
-      await delay(1300);
-      // Retired by us at 0.9 s or less, before the server hung up at 1 s.
+      await delay(2300);
+      // Retired by us at 1.8 s or less, before the server hung up at 2 s.
       expect(await session(short)).not.toBe(before);
     });
 
@@ -144,10 +148,11 @@ onEachServer((bench) => {
       const db = bench.open({
         connectionLimit: 1,
         maxLifetime: 0,
-        initSql: 'SET SESSION wait_timeout = 1',
+        // Time enough between a sign of life and the server's patience for a process that is held up.
+        initSql: 'SET SESSION wait_timeout = 4',
       });
       const before = await session(db);
-      await delay(2200);
+      await delay(5000);
       expect(await session(db)).toBe(before);
       expect(db.stats().destroyed).toBe(0);
     });
@@ -159,7 +164,12 @@ onEachServer((bench) => {
       const seen = { acquire: 0, release: 0, connect: 0, enqueue: 0 };
       for (const event of Object.keys(seen) as (keyof typeof seen)[])
         db.on(event, () => seen[event]++);
-      await Promise.all([1, 2, 3, 4].map(() => db.query('DO SLEEP(0.01)')));
+      // Nobody gets an answer before both connections are out.
+      await bench.sql(`LOCK TABLES ${bench.schema}.notes WRITE`);
+      const all = [1, 2, 3, 4].map(() => db.query('SELECT COUNT(*) FROM notes'));
+      await until('both are out', () => db.stats().active === 2);
+      await bench.sql('UNLOCK TABLES');
+      await Promise.all(all);
       expect(seen).toEqual({ acquire: 4, release: 4, connect: 2, enqueue: 4 });
       expect(db.stats()).toMatchObject({ acquired: 4, released: 4, created: 2 });
     });
@@ -180,7 +190,7 @@ onEachServer((bench) => {
     });
 
     it('trap 12: a stale release() frees nobody’s lease', async () => {
-      const db = bench.open({ connectionLimit: 1, acquireTimeout: 400 });
+      const db = await bench.connected({ connectionLimit: 1, acquireTimeout: 400 });
       const stale = await db.getConnection();
       await stale.release();
       const owner = await db.getConnection();
@@ -207,7 +217,9 @@ onEachServer((bench) => {
 
   describe('ending', () => {
     it('trap 04: no timer keeps the process alive', async () => {
-      const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+      const timers = (): number =>
+        process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+      const before = timers();
       const db = bench.open({ idleTimeout: 60_000, minIdle: 1, leakDetectionThreshold: 60_000 });
       await db.query('DO 0');
       // While the first is being made, a second one may have been asked for.
@@ -215,35 +227,37 @@ onEachServer((bench) => {
         const { idle, total, connecting } = db.stats();
         return idle > 0 && idle === total && connecting === 0;
       });
-      // unref'd timers are not counted among the active ones
-      expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(
-        before,
-      );
+      // unref'd timers are not counted among the active ones; a stranger's may come and go.
+      await until('none is left', () => timers() <= before);
     });
 
     it('trap 10: what is pending on a destroyed connection settles at once', async () => {
       const db = bench.open();
       const connection = await db.getConnection();
-      const pending = [failure(connection.query('DO SLEEP(5)')), failure(connection.query('DO 0'))];
+      const pending = [
+        failure(connection.query('DO SLEEP(25)')),
+        failure(connection.query('DO 0')),
+      ];
       const begun = performance.now();
       connection.destroy();
       await Promise.all(pending);
-      expect(performance.now() - begun).toBeLessThan(200);
+      expect(performance.now() - begun).toBeLessThan(10_000);
     });
 
     it('trap 11: end() is bounded behind a hung query, and a second call is the first', async () => {
       const db = bench.open();
       const connection = await db.getConnection();
-      const hung = failure(connection.query('DO SLEEP(5)'));
+      const hung = failure(connection.query('DO SLEEP(25)'));
       const begun = performance.now();
       await Promise.all([db.end({ deadline: 50 }), db.end()]);
-      expect(performance.now() - begun).toBeLessThan(500);
+      expect(performance.now() - begun).toBeLessThan(8000);
       expect((await hung).name).toBe('PoolClosedError');
       await connection.release();
     });
 
     it('trap 16: whatever the pool refuses, it refuses with a typed error', async () => {
-      const db = bench.open({ connectionLimit: 1, queueLimit: 1, acquireTimeout: 400 });
+      const options = { connectionLimit: 1, queueLimit: 1, acquireTimeout: 400 };
+      const db = await bench.connected(options);
       const held = await db.getConnection();
       const queued = failure(db.getConnection());
       expect(await failure(db.getConnection())).toMatchObject({ code: 'ERR_POOL_EXHAUSTED' });
