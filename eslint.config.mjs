@@ -17,6 +17,13 @@ const defaultExport = {
   message: 'Use a named export: the name is then the same everywhere.',
 };
 
+/** `toEqual` takes a list for one that is shorter by its undefined values. */
+const undefinedInToEqual = {
+  selector:
+    'CallExpression[callee.property.name="toEqual"] > ArrayExpression:has(Identifier[name="undefined"])',
+  message: 'Use toStrictEqual: to toEqual an undefined value is none.',
+};
+
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/', 'test/package/consumer/']),
   {
@@ -88,6 +95,7 @@ export default defineConfig(
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/no-empty-function': 'off',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      'no-restricted-syntax': ['error', undefinedInToEqual],
     },
   },
   {

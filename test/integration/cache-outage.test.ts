@@ -61,7 +61,7 @@ onEachServer((bench) => {
     proxy.refuse();
     proxy.cut();
     expect(await cache.get('k')).toBeUndefined();
-    expect(await cache.getMany(['k', 'x'])).toEqual([undefined, undefined]);
+    expect(await cache.getMany(['k', 'x'])).toStrictEqual([undefined, undefined]);
     expect(await cache.getOrSet('k', () => 'made')).toBe('made');
     const error = new Error('the factory’s own');
     expect(await failure(cache.getOrSet('k', () => Promise.reject(error)))).toBe(error);

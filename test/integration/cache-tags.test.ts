@@ -98,7 +98,7 @@ onEachServer((bench) => {
     await begun.promise;
     await walks(5);
     expect(await caches.rows('kind IS NOT NULL')).toBe(1);
-    expect([await cache.get('k'), await cache.getMany(['k', 'l'])]).toEqual([
+    expect([await cache.get('k'), await cache.getMany(['k', 'l'])]).toStrictEqual([
       undefined,
       [undefined, undefined],
     ]);
@@ -140,9 +140,12 @@ onEachServer((bench) => {
     for (const tag of tags) await cache.invalidateTag(tag);
     for (const tag of tags) {
       await cache.set('k', 1, { tags });
-      expect([await cache.get('k'), await cache.getMany(['k', 'l'])]).toEqual([1, [1, undefined]]);
+      expect([await cache.get('k'), await cache.getMany(['k', 'l'])]).toStrictEqual([
+        1,
+        [1, undefined],
+      ]);
       await cache.invalidateTag(tag);
-      expect([await cache.get('k'), await cache.getMany(['k', 'l'])]).toEqual([
+      expect([await cache.get('k'), await cache.getMany(['k', 'l'])]).toStrictEqual([
         undefined,
         [undefined, undefined],
       ]);

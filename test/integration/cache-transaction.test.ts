@@ -57,7 +57,7 @@ onEachServer((bench) => {
       // Would wait until COMMIT for a row of the namespace.
       await other.clear();
     });
-    expect(await other.getMany(['there', 'new', 'newer'])).toEqual([
+    expect(await other.getMany(['there', 'new', 'newer'])).toStrictEqual([
       undefined,
       undefined,
       undefined,
@@ -81,11 +81,11 @@ onEachServer((bench) => {
     expect(await failure(db.atomic(changes))).toBe(failed);
     await db.atomic(() => db.atomic(changes).catch(() => {}));
     for (const one of [cache, other]) {
-      expect(await one.getMany(keys)).toEqual([1, 2, undefined, undefined]);
+      expect(await one.getMany(keys)).toStrictEqual([1, 2, undefined, undefined]);
     }
     await db.atomic(async () => cache.clear());
     for (const one of [cache, other])
-      expect(await one.getMany(keys)).toEqual([undefined, undefined, undefined, undefined]);
+      expect(await one.getMany(keys)).toStrictEqual([undefined, undefined, undefined, undefined]);
   });
 
   describe.each(LEVELS)('at %s', (level) => {

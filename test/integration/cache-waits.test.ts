@@ -39,7 +39,7 @@ onEachServer((bench) => {
       expect(locked).toMatchObject({ status: 'rejected', reason: { errno: 1205 } });
       expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
     });
-    expect(await cache.getMany(['locked', 'a', 'b'])).toEqual([undefined, 'a', 'b']);
+    expect(await cache.getMany(['locked', 'a', 'b'])).toStrictEqual([undefined, 'a', 'b']);
   }, 60_000);
 
   it('`hardTimeout` bounds the wait for a connection too, and what comes too late is given back', async () => {

@@ -68,9 +68,12 @@ onEachServer((bench) => {
     await a!.set('k', 'of a');
     await b!.set('k', 'of b');
     await a!.clear();
-    expect([await a!.get('k'), await b!.get('k')]).toEqual([undefined, 'of b']);
+    expect([await a!.get('k'), await b!.get('k')]).toStrictEqual([undefined, 'of b']);
     await a!.set('k', 'new');
-    expect([await a!.get('k'), await a!.getMany(['k', 'x'])]).toEqual(['new', ['new', undefined]]);
+    expect([await a!.get('k'), await a!.getMany(['k', 'x'])]).toStrictEqual([
+      'new',
+      ['new', undefined],
+    ]);
     const found = [];
     for await (const entry of b!.entries()) found.push(entry);
     expect(found).toEqual([['k', 'of b']]);
@@ -84,7 +87,12 @@ onEachServer((bench) => {
     await cache.set('touched', 4);
     expect(await cache.touch('touched', { ttl: 120_000 })).toBe(true);
     await caches.pass(60_001);
-    expect(await cache.getMany(['usual', 'long', 'ever', 'touched'])).toEqual([undefined, 2, 3, 4]);
+    expect(await cache.getMany(['usual', 'long', 'ever', 'touched'])).toStrictEqual([
+      undefined,
+      2,
+      3,
+      4,
+    ]);
     expect([
       await cache.has('usual'),
       await cache.touch('usual'),
@@ -100,7 +108,7 @@ onEachServer((bench) => {
     await cache.setMany(['a', 'b', 'c'].map((key) => ({ key, value: key })));
     expect([await cache.delete('a'), await cache.delete('a')]).toEqual([true, false]);
     expect(await cache.deleteMany(['a', 'b', 'b', 'c', 'never'])).toBe(2);
-    expect(await cache.getMany(['a', 'b', 'c'])).toEqual([undefined, undefined, undefined]);
+    expect(await cache.getMany(['a', 'b', 'c'])).toStrictEqual([undefined, undefined, undefined]);
   });
 
   it('invalidateTag() makes void what bears the tag, alone or among others, and nothing else', async () => {
@@ -124,7 +132,7 @@ onEachServer((bench) => {
     await cache.invalidateTag('t15');
     expect(await cache.get('e')).toBeUndefined();
     // What is void is not to be had back by another time.
-    expect([await cache.touch('a'), await cache.get('a')]).toEqual([false, undefined]);
+    expect([await cache.touch('a'), await cache.get('a')]).toStrictEqual([false, undefined]);
     await cache.set('a', 'again', { tags: ['x'] });
     expect(await cache.get('a')).toBe('again');
     expect(await cache.delete('b')).toBe(false);
@@ -311,11 +319,11 @@ onEachServer((bench) => {
     const cache = caches.other();
     await cache.set('k', 'of another');
     await bench.sql(`UPDATE ${bench.schema}.boomerang_cache SET full_key = 'another'`);
-    expect([await cache.get('k'), await cache.has('k'), await cache.getMany(['k', 'x'])]).toEqual([
-      undefined,
-      false,
-      [undefined, undefined],
-    ]);
+    expect([
+      await cache.get('k'),
+      await cache.has('k'),
+      await cache.getMany(['k', 'x']),
+    ]).toStrictEqual([undefined, false, [undefined, undefined]]);
     expect(await cache.touch('k')).toBe(false);
     expect(await cache.getOrSet('k', () => 'made')).toBe('made');
     const both = ['k', 'x'].map((key) => cache.getOrSet(key, () => `made ${key}`));

@@ -59,13 +59,13 @@ onEachServer((bench) => {
     expect(dry.json.namespaces).toEqual([{ namespace: 'users', values: 1 }]);
     expect(await users.get('a')).toBe(1);
     expect((await call(['cache', 'clear', '--namespace', 'users'], { url })).code).toBe(0);
-    expect([await users.get('a'), await orders.get('a')]).toEqual([undefined, 2]);
+    expect([await users.get('a'), await orders.get('a')]).toStrictEqual([undefined, 2]);
     expect(await stats('--namespace', 'users')).toMatchObject([{ fresh: 0, spent: 1 }]);
     // What is written from now on counts.
     await users.set('b', 3);
     expect(await stats('--namespace', 'users')).toMatchObject([{ fresh: 1, spent: 1 }]);
     expect((await call(['cache', 'clear', '--all'], { url })).code).toBe(0);
-    expect([await users.get('b'), await orders.get('a')]).toEqual([undefined, undefined]);
+    expect([await users.get('b'), await orders.get('a')]).toStrictEqual([undefined, undefined]);
     expect((await call(['cache', 'clear'], { url })).code).toBe(2);
     expect((await call(['cache', 'clear', '--all', '--namespace', 'a'], { url })).code).toBe(2);
   });

@@ -67,7 +67,7 @@ onEachServer((bench) => {
       for await (const [key] of store().iterator('a_b')) keys.push(key);
       expect(keys).toEqual(['a_b:k']);
       await one!.clear();
-      expect([await one!.get('k'), await other!.get('k')]).toEqual([undefined, 2]);
+      expect([await one!.get('k'), await other!.get('k')]).toStrictEqual([undefined, 2]);
     });
 
     it('values of 64 KB and more and keys of 300 characters are stored', async () => {
@@ -117,7 +117,7 @@ onEachServer((bench) => {
     ]);
     expect(await one.hasMany(['a', 'x', 'b'])).toEqual([true, false, true]);
     expect(await one.deleteMany(['a', 'b'])).toBe(true);
-    expect(await one.get(['a', 'b'])).toEqual([undefined, undefined]);
+    expect(await one.get(['a', 'b'])).toStrictEqual([undefined, undefined]);
   });
 
   it('an error is thrown and emitted, never a miss to whoever asks for errors', async () => {
@@ -139,13 +139,13 @@ onEachServer((bench) => {
       { key: 'a', value: { n: 1 } },
       { key: 'b', value: [2], ttl: 60_000 },
     ]);
-    expect(await manager.mget(['a', 'b', 'c'])).toEqual([{ n: 1 }, [2], undefined]);
+    expect(await manager.mget(['a', 'b', 'c'])).toStrictEqual([{ n: 1 }, [2], undefined]);
     await manager.set('short', 1, 1000);
     await caches.pass(5000);
     expect(await manager.get('short')).toBeUndefined();
     await manager.del('a');
     expect(await manager.get('a')).toBeUndefined();
     await manager.clear();
-    expect(await manager.mget(['b', 'w'])).toEqual([undefined, undefined]);
+    expect(await manager.mget(['b', 'w'])).toStrictEqual([undefined, undefined]);
   });
 });

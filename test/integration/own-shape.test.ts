@@ -52,7 +52,7 @@ onEachServer((bench) => {
 
       const cache = new Cache(db);
       await cache.set('key', [1], { tags: ['tag'] });
-      expect(await cache.getMany(['key', 'none'])).toEqual([[1], undefined]);
+      expect(await cache.getMany(['key', 'none'])).toStrictEqual([[1], undefined]);
       expect(await cache.getOrSet('key', () => Promise.reject(new Error('made anew')))).toEqual([
         1,
       ]);

@@ -33,7 +33,7 @@ onEachServer((bench) => {
     expect([await before.get('key'), await before.exists('key', 'set')]).toEqual(['value', 2]);
     expect([await before.ttl('key'), await before.sweep()]).toEqual([1, 0]);
     const end = at(namespace, IN_DST_HOUR + 1.500001);
-    expect([await end.get('key'), await end.exists('key', 'set')]).toEqual([undefined, 0]);
+    expect([await end.get('key'), await end.exists('key', 'set')]).toStrictEqual([undefined, 0]);
     expect([await end.ttl('key'), await end.smembers('set')]).toEqual([-2, []]);
     expect([await end.expire('key', 1000), await end.persist('set')]).toEqual([false, false]);
     expect(await end.sweep()).toBe(3);

@@ -199,7 +199,17 @@ onEachServer((bench) => {
       .zadd('z', [[1, 'm']])
       .get('c')
       .exec();
-    expect(replies).toEqual([undefined, undefined, undefined, 'last', undefined, 2, 3n, 1, '3']);
+    expect(replies).toStrictEqual([
+      undefined,
+      undefined,
+      undefined,
+      'last',
+      undefined,
+      2,
+      3n,
+      1,
+      '3',
+    ]);
     expect(await store.ttl('b')).toBeGreaterThan(30_000);
     const [wrong] = await Promise.allSettled([
       store.pipeline().set('d', 1).get('z').set('e', 1).exec(),

@@ -60,7 +60,7 @@ onEachServer((bench) => {
     expect(db.stats().created).toBe(0);
     // Steps asked for at once are made in order.
     const steps = await Promise.all([stream.next(), stream.next(), stream.next(), stream.next()]);
-    expect(steps.map(({ value }) => (value as { id: number } | undefined)?.id)).toEqual([
+    expect(steps.map(({ value }) => (value as { id: number } | undefined)?.id)).toStrictEqual([
       2,
       3,
       undefined,

@@ -51,7 +51,7 @@ describe('afterCommit', () => {
       });
       await tx.query('A');
     });
-    expect(seen).toEqual([[1, 0, 1, 0], undefined]);
+    expect(seen).toStrictEqual([[1, 0, 1, 0], undefined]);
     expect(db.driver.work).toEqual(['1 BEGIN', '1 A', '1 COMMIT', '1 LATER']);
   });
 

@@ -105,5 +105,5 @@ it('holds the process in nobody’s async context', () => {
   liveness.drop();
   liveness.end();
   spy.mockRestore();
-  expect(seen).toEqual([undefined]);
+  expect(seen).toStrictEqual([undefined]);
 });

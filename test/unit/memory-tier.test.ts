@@ -22,10 +22,10 @@ describe('a cache’s memory', () => {
     memory.forget('a');
     memory.put('a', found('old'), mark);
     memory.put('b', found('kept'), mark);
-    expect([memory.get('a'), memory.get('b')?.bytes.toString()]).toEqual([undefined, 'kept']);
+    expect([memory.get('a'), memory.get('b')?.bytes.toString()]).toStrictEqual([undefined, 'kept']);
     memory.forgetAll();
     memory.put('c', found('old'), mark);
-    expect([memory.get('b'), memory.get('c')]).toEqual([undefined, undefined]);
+    expect([memory.get('b'), memory.get('c')]).toStrictEqual([undefined, undefined]);
     memory.put('a', found('new'), memory.begin());
     expect(memory.get('a')?.bytes.toString()).toBe('new');
   });

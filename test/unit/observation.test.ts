@@ -48,7 +48,7 @@ describe('an observer', () => {
     await db.clock.advance(7);
     answer.resolve();
     await done;
-    expect(heard).toEqual([
+    expect(heard).toStrictEqual([
       ['connected', 30],
       ['acquired', 30],
       ['statement', 'SELECT', 7, undefined, 'SELECT ? FROM t WHERE a = ?'],
@@ -137,7 +137,7 @@ describe('an observer', () => {
     await db.clock.advance(1000);
     await done;
     const told = heard.filter(([method]) => method === 'statement' || method === 'repeated');
-    expect(told).toEqual([
+    expect(told).toStrictEqual([
       ['statement', 'UPDATE', 0, 'deadlock', 'UPDATE t SET a = ?'],
       ['repeated', 'deadlock'],
       ['statement', 'UPDATE', 0, undefined, 'UPDATE t SET a = ?'],
@@ -201,7 +201,7 @@ describe('holders', () => {
     await db.clock.advance(20);
     const second = await db.pool.acquire({ owner: { label: 'second' } });
     await db.clock.advance(5);
-    expect(db.pool.holders()).toEqual([
+    expect(db.pool.holders()).toStrictEqual([
       { threadId: 1, label: 'first', stack: undefined, heldFor: 25 },
       { threadId: 2, label: 'second', stack: undefined, heldFor: 5 },
     ]);

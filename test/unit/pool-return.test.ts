@@ -51,7 +51,7 @@ describe('release', () => {
     expect(stale.giveBack()).toBeUndefined();
     stale.discard(new Error('late'));
     await expect(stale.run('query', { sql: 'SELECT 1' })).rejects.toThrow(LeaseReleasedError);
-    expect([later.released, db.numbers, later.connection.lost]).toEqual([
+    expect([later.released, db.numbers, later.connection.lost]).toStrictEqual([
       false,
       [1, 1, 0, 0],
       undefined,

@@ -150,7 +150,7 @@ describe('release()', () => {
     gate.resolve();
     await settled();
     expect(block.reason).toBeInstanceOf(LeaseReleasedError);
-    expect([db.driver.work.length, next.connection.lost]).toEqual([3, undefined]);
+    expect([db.driver.work.length, next.connection.lost]).toStrictEqual([3, undefined]);
   });
 });
 

@@ -180,7 +180,7 @@ describe('a threshold', () => {
   it('of 0 is never crossed, and an unknown value changes nothing', () => {
     expect(new Threshold(0, 0.1).note(1000)).toBeUndefined();
     const threshold = new Threshold(10, 0.1);
-    expect([10, undefined, 9, 8.9].map((value) => threshold.note(value))).toEqual([
+    expect([10, undefined, 9, 8.9].map((value) => threshold.note(value))).toStrictEqual([
       'crossed',
       undefined,
       undefined,
