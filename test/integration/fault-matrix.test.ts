@@ -101,12 +101,6 @@ const RULES: readonly Rule[] = [
     expected: { value: ONCE },
   },
   { moments: ['after send', 'reply lost'], when: repeatable, expected: { value: ONCE } },
-  // A server that has sent all rows before it goes has answered; a short result is none.
-  {
-    moments: ['mid reply'],
-    when: ({ fault }) => fault === 'restart' || fault === 'KILL',
-    expected: { lost: NONE, value: ONCE },
-  },
   // Otherwise the loss is the caller's to hear of.
   { moments: ['reply lost'], when: (cell) => !whole(cell), expected: { lost: ONCE } },
   {

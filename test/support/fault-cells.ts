@@ -49,7 +49,7 @@ export interface Errand {
   readonly amid: () => Promise<void>;
 }
 
-/** How many rows the stream of a cell has: where the fault strikes amid them, more than buffers hold. */
+/** How many rows the stream of a cell has: where the fault strikes amid them, 40 MB, more than buffers hold. */
 export function rowsOf({ moment }: Cell): number {
   return moment === 'mid reply' ? 100_000 : 3;
 }
@@ -129,7 +129,7 @@ export const WORK: Readonly<Record<WorkName, Work>> = {
     whole: false,
     run: async ({ db, rows, bounds, amid }) => {
       const sql =
-        "SELECT a.id, REPEAT('x', 100) AS x FROM gate a JOIN gate b JOIN gate c JOIN gate d " +
+        "SELECT a.id, REPEAT('x', 400) AS x FROM gate a JOIN gate b JOIN gate c JOIN gate d " +
         `JOIN gate e LIMIT ${rows} LOCK IN SHARE MODE`;
       let seen = 0;
       for await (const _ of db.stream(sql, [], bounds)) if (++seen === 10) await amid();

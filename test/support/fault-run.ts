@@ -142,9 +142,7 @@ export class CellRun {
       await (moment === 'answered' ? this.#strikeAndNotice() : this.#strikeOnce());
       await this.#maker.healed();
       await proxy.heal();
-      // Where nobody waited for the loss to be noticed, this statement may be the one to notice it.
-      const unnoticed = moment === 'mid reply' && settled.outcome === 'value';
-      const idempotent = moment === 'any time' || unnoticed;
+      const idempotent = moment === 'any time';
       const next = await this.#db.query("SELECT 'fine' AS next", [], { idempotent }).then(
         ([rows]) => (rows as { next: string }[])[0]?.next,
         (error: unknown) => error,
