@@ -10,8 +10,9 @@ const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 const ATTEMPTS = 50;
 
-/** Given out by this process. Of two that start at the same time neither may get the other's. */
+/** The last that this process has given. Of two that start at the same time neither may get the other's. */
 const given = new Set<number>();
+const REMEMBERED = 1000;
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -24,7 +25,7 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A port of 127.0.0.1 that nobody listened on a moment ago, that is not in `taken` and that was not given before;
+ * A port of 127.0.0.1 that nobody listened on a moment ago, that is not in `taken` and that was not just given;
  * whoever binds it must be ready to ask for another.
  */
 export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<number> {
@@ -32,6 +33,8 @@ export async function freePort(taken: ReadonlySet<number> = new Set()): Promise<
     const port = randomInt(FIRST_PORT, LAST_PORT);
     if (taken.has(port) || given.has(port)) continue;
     given.add(port);
+    const [oldest = port] = given;
+    if (given.size > REMEMBERED) given.delete(oldest);
     if (await isFree(port)) return port;
   }
   throw new Error(`no free port on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT}`);
