@@ -2,7 +2,7 @@
  * `npm test`: everything that has to hold before a change is good, from a fresh clone on.
  * `npm test -- <Jest arguments>` runs only Jest, with these arguments.
  *
- * Stops at the first stage that fails. Once Jest has run, the last line is the number of tests.
+ * Stops at the first row of stages in which one fails. Once Jest has run, the last line is the number of tests.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,14 +51,17 @@ async function jest(args) {
 /** Runs one of `programs` and resolves to its exit code. */
 const tool = async (name, ...args) => (await runNode(programs[name], args)).code;
 
+/** Those of a row have nothing to do with each other and run side by side. */
 const stages = [
-  ['build', async () => (await runNode('scripts/build.mjs', [])).code],
-  ['lint', () => tool('eslint', '.', '--max-warnings=0')],
-  ['format', () => tool('prettier', '--check', '--log-level=warn', '.')],
-  ['types', () => tool('tsc', '-p', 'tsconfig.json')],
-  ['types, legacy decorators', () => tool('tsc', '-p', 'tsconfig.legacy.json')],
-  ['tests', () => jest([])],
-  ['package', () => jest(['--config=test/package/jest.config.ts'])],
+  [['build', async () => (await runNode('scripts/build.mjs', [])).code]],
+  [
+    ['lint', () => tool('eslint', '.', '--max-warnings=0')],
+    ['format', () => tool('prettier', '--check', '--log-level=warn', '.')],
+    ['types', () => tool('tsc', '-p', 'tsconfig.json')],
+    ['types, legacy decorators', () => tool('tsc', '-p', 'tsconfig.legacy.json')],
+  ],
+  [['tests', () => jest([])]],
+  [['package', () => jest(['--config=test/package/jest.config.ts'])]],
 ];
 
 async function runStage([name, work]) {
@@ -85,12 +88,13 @@ async function main(args) {
     return code;
   }
   const start = Date.now();
-  for (const stage of stages) {
-    const code = await runStage(stage);
-    if (code !== 0) {
-      console.log(`\nnpm test failed in stage: ${stage[0]}`);
+  for (const row of stages) {
+    const codes = await Promise.all(row.map(runStage));
+    const failed = row.filter((_, at) => codes[at] !== 0).map(([name]) => name);
+    if (failed.length > 0) {
+      console.log(`\nnpm test failed in stage: ${failed.join(', ')}`);
       printCounts();
-      return code;
+      return codes.find((code) => code !== 0);
     }
   }
   console.log(`\nall stages ok in ${((Date.now() - start) / 1000).toFixed(1)} s`);
