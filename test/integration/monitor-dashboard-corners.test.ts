@@ -1,38 +1,16 @@
-import {
-  DistributedLocks,
-  connectionScope,
-  install,
-  type RetryingPooledDatabase,
-} from '../../src/index';
-import { CHROMIUM } from '../support/browser';
+import { DistributedLocks, connectionScope, install } from '../../src/index';
 import { shownTexts, tooFaint } from '../support/contrast';
-import { DashboardVisits, SIZES, picture } from '../support/dashboard-visits';
-import { MonitorBench } from '../support/monitor-bench';
-import { isToBeHad } from '../support/program';
-import { Workbench, testServers } from '../support/servers';
-
-// A browser on a busy machine takes its time.
-jest.setTimeout(120_000);
+import { SIZES, onDashboard, picture } from '../support/dashboard-visits';
 
 /* What a dashboard seldom shows, and must show well. */
-(isToBeHad(CHROMIUM) ? describe : describe.skip)('the dashboard', () => {
-  const bench = new Workbench(testServers()[0]!);
-  const monitors = new MonitorBench();
-  const visits = new DashboardVisits();
-  let db: RetryingPooledDatabase;
-
-  beforeAll(() => bench.setUp());
-  beforeEach(() => {
-    db = bench.open({ connectionLimit: 8 });
-  });
-  afterEach(() => bench.endDatabases());
-  afterAll(() => bench.tearDown());
+onDashboard((board) => {
+  const { bench, monitors, visits } = board;
 
   it('shows each of several that bear the same name, once', async () => {
-    await install(db);
-    const twins = [new DistributedLocks(db), new DistributedLocks(db)];
+    await install(board.db);
+    const twins = [new DistributedLocks(board.db), new DistributedLocks(board.db)];
     const lease = await twins[1]!.acquire('leader');
-    const { url } = await monitors.open(db, { interval: 20 });
+    const { url } = await monitors.open(board.db, { interval: 20 });
     const { page } = await visits.open(url);
     const cards = page.locator('#instruments article');
     await page.getByText('leader').first().waitFor();
@@ -57,13 +35,13 @@ jest.setTimeout(120_000);
     'at %s width: long names, many tenants and a full pool fit and are legible',
     async (size) => {
       const long = 'Repository.ofSomethingWithoutAnyPlaceToBreakTheLine'.repeat(6);
-      await install(db);
-      const locks = new DistributedLocks(db);
+      await install(board.db);
+      const locks = new DistributedLocks(board.db);
       const lease = await locks.acquire('l'.repeat(200));
       const tenants = new Map(
         Array.from({ length: 60 }, (_, at) => [
           `tenant-${at}-${'n'.repeat(at)}`,
-          at === 0 ? db : bench.open({ connectionLimit: 1, acquireTimeout: 120_000 }),
+          at === 0 ? board.db : bench.open({ connectionLimit: 1, acquireTimeout: 120_000 }),
         ]),
       );
       const [, full] = [...tenants.values()];
@@ -74,7 +52,7 @@ jest.setTimeout(120_000);
       });
       const held = await connectionScope(() => full!.getConnection(), { label: long });
       const waits = Array.from({ length: 3 }, () => full!.query('DO 1'));
-      await db.query(`SELECT SLEEP(0.02) AS ${'x'.repeat(250)}`);
+      await board.db.query(`SELECT SLEEP(0.02) AS ${'x'.repeat(250)}`);
       const { page, complaints } = await visits.open(url, { viewport: SIZES[size] });
       await page.locator('#databases li').nth(49).waitFor();
       await page.getByText(long).waitFor();

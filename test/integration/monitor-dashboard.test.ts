@@ -1,22 +1,10 @@
-import {
-  DistributedLocks,
-  connectionScope,
-  install,
-  type RetryingPooledDatabase,
-} from '../../src/index';
+import { DistributedLocks, connectionScope, install } from '../../src/index';
 import { freePort } from '../../scripts/server/free-port';
 import { partsOf } from '../../src/pooled-database';
 import type { Monitor } from '../../src/monitor/index';
-import { CHROMIUM } from '../support/browser';
 import { shownTexts, tooFaint } from '../support/contrast';
-import { DashboardVisits, SIZES, picture, pictures } from '../support/dashboard-visits';
+import { SIZES, onDashboard, picture, pictures } from '../support/dashboard-visits';
 import { deferred } from '../support/deferred';
-import { MonitorBench } from '../support/monitor-bench';
-import { isToBeHad } from '../support/program';
-import { Workbench, testServers } from '../support/servers';
-
-// A browser on a busy machine takes its time.
-jest.setTimeout(120_000);
 
 /** With the numbers of a busy program. */
 class FakeCache {
@@ -29,27 +17,17 @@ class FakeQueue {
   ];
 }
 
-(isToBeHad(CHROMIUM) ? describe : describe.skip)('the dashboard', () => {
-  const bench = new Workbench(testServers()[0]!);
-  const monitors = new MonitorBench();
-  const visits = new DashboardVisits();
-  let db: RetryingPooledDatabase;
-
-  beforeAll(() => bench.setUp());
-  beforeEach(() => {
-    db = bench.open({ connectionLimit: 8 });
-  });
-  afterEach(() => bench.endDatabases());
-  afterAll(() => bench.tearDown());
+onDashboard((board) => {
+  const { bench, monitors, visits } = board;
 
   /** A program at work, with all that can be shown. */
   const atWork = async (): Promise<{ opened: Monitor; end: () => Promise<void> }> => {
-    await install(db);
-    const locks = new DistributedLocks(db);
+    await install(board.db);
+    const locks = new DistributedLocks(board.db);
     const [cache, queue] = [new FakeCache(), new FakeQueue()];
     // As a program would: what nobody holds is not watched.
     const parts: object[] = [cache, queue];
-    const { instruments } = partsOf(db);
+    const { instruments } = partsOf(board.db);
     instruments.add(cache, 'sessions', {
       kind: 'cache',
       counters: ['hits', 'misses'],
@@ -72,7 +50,7 @@ class FakeQueue {
       },
       details: async ({ groups }) => groups,
     });
-    const opened = await monitors.open(db, {
+    const opened = await monitors.open(board.db, {
       interval: 100,
       slowStatement: 20,
       stacksPerSecond: 1000,
@@ -82,18 +60,18 @@ class FakeQueue {
     const held = ['Orders.export', 'Users.find', 'nightly report'].map((label) =>
       connectionScope(
         async () => {
-          await db.query('SELECT 1');
+          await board.db.query('SELECT 1');
           await release.promise;
         },
         { label },
       ),
     );
-    const own = await db.getConnection();
-    await db.query("SELECT SLEEP(0.05) AS waited, 'secret value' AS a FROM dual WHERE 1 = 1");
-    await db.query("SELECT SLEEP(0.03) AS waited, 'other' AS a FROM dual WHERE 1 = 1");
+    const own = await board.db.getConnection();
+    await board.db.query("SELECT SLEEP(0.05) AS waited, 'secret value' AS a FROM dual WHERE 1 = 1");
+    await board.db.query("SELECT SLEEP(0.03) AS waited, 'other' AS a FROM dual WHERE 1 = 1");
     let working = true;
     const load = Array.from({ length: 3 }, async () => {
-      while (working) await db.query('SELECT 1');
+      while (working) await board.db.query('SELECT 1');
     });
     return {
       opened,
@@ -141,12 +119,12 @@ class FakeQueue {
   });
 
   it('a leaked connection appears with its label within two seconds', async () => {
-    const { url } = await monitors.open(db);
+    const { url } = await monitors.open(board.db);
     const { page } = await visits.open(url);
     await page.getByText('Nobody holds a connection').waitFor();
     const delays: number[] = [];
     for (const label of ['Leaky.first', 'Leaky.second', 'Leaky.third']) {
-      const forgotten = await connectionScope(() => db.getConnection(), { label });
+      const forgotten = await connectionScope(() => board.db.getConnection(), { label });
       const begun = performance.now();
       const entry = page.locator('#holders li', { hasText: label });
       await entry.waitFor();
@@ -177,11 +155,11 @@ class FakeQueue {
   });
 
   it('shows slow statements without their values, and nothing as markup', async () => {
-    const { url } = await monitors.open(db, { slowStatement: 1, interval: 50 });
+    const { url } = await monitors.open(board.db, { slowStatement: 1, interval: 50 });
     const { page } = await visits.open(url);
     const label = '<img src=x onerror=alert(1)>';
-    const held = await connectionScope(() => db.getConnection(), { label });
-    await db.query("SELECT SLEEP(0.02) AS `<b>bold</b>`, 'secret'");
+    const held = await connectionScope(() => board.db.getConnection(), { label });
+    await board.db.query("SELECT SLEEP(0.02) AS `<b>bold</b>`, 'secret'");
     await page.getByText('SELECT SLEEP(?) AS').first().waitFor();
     await page.getByText(label).waitFor();
     expect(await page.locator('#board img, #board b b').count()).toBe(0);
@@ -217,7 +195,7 @@ class FakeQueue {
   });
 
   it('by keyboard: the skip link first, then the theme, which is kept', async () => {
-    const { url } = await monitors.open(db);
+    const { url } = await monitors.open(board.db);
     const { page } = await visits.open(url, { colorScheme: 'light' });
     await page.getByText('Nobody holds a connection').waitFor();
     const focused = (): Promise<string> =>
@@ -238,7 +216,7 @@ class FakeQueue {
   });
 
   it('nothing moves for those who asked for that', async () => {
-    const { url } = await monitors.open(db);
+    const { url } = await monitors.open(board.db);
     const { page } = await visits.open(url, { reducedMotion: 'reduce' });
     await page.getByText('Nobody holds a connection').waitFor();
     const moving = await page.evaluate(() => document.getAnimations().length);
@@ -246,7 +224,7 @@ class FakeQueue {
   });
 
   it('asks for the token, refuses a wrong one in words, and shows nothing before', async () => {
-    const { url } = await monitors.open(db, { token: 'tok-12345' });
+    const { url } = await monitors.open(board.db, { token: 'tok-12345' });
     const { page } = await visits.open(url);
     const field = page.getByLabel('Token', { exact: true });
     await field.waitFor();
@@ -269,12 +247,12 @@ class FakeQueue {
 
   it('says that the connection is lost, and is live again when it is back', async () => {
     const port = await freePort();
-    const first = await monitors.open(db, { port });
+    const first = await monitors.open(board.db, { port });
     const { page } = await visits.open(first.url);
     await page.getByText('Nobody holds a connection').waitFor();
     await first.close();
     await page.getByText('Connection lost', { exact: true }).waitFor();
-    await monitors.open(db, { port });
+    await monitors.open(board.db, { port });
     await page.locator('#status', { hasText: 'Ready' }).waitFor();
   });
 

@@ -8,7 +8,7 @@ import { onEachServer } from '../support/servers';
 const ROOT = join(__dirname, '..', '..');
 
 /* Each block is a program that is compiled first. */
-jest.setTimeout(90_000);
+jest.setTimeout(120_000);
 
 /** The block of the README that stands under a mark. */
 async function example(mark: string): Promise<string> {
@@ -18,7 +18,7 @@ async function example(mark: string): Promise<string> {
   return block
     .replace("'mysql-boomerang'", JSON.stringify(join(ROOT, 'src', 'index')))
     .replace(/'mysql-boomerang\/(\w+)'/g, (_, name: string) =>
-      JSON.stringify(join(ROOT, 'src', 'adapters', name)),
+      JSON.stringify(join(ROOT, 'src', name === 'monitor' ? '' : 'adapters', name, 'index')),
     );
 }
 
@@ -74,5 +74,11 @@ onEachServer((bench) => {
   it('the README’s lines with Keyv and express-session run as they stand', async () => {
     const said = await run('The tests run this block: the adapters.');
     expect(said).toBe("{ text: 'hello' }\n1 2\n");
+  });
+
+  it('the README’s monitor runs as it stands, and ends by itself', async () => {
+    const said = await run('This block is run by the tests as well.');
+    expect(said).toContain('db_client_connection_max 10');
+    expect(said).toMatch(/^200 and the dashboard is at http:\/\/127\.0\.0\.1:\d+$/m);
   });
 });

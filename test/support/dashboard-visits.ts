@@ -1,5 +1,9 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchBrowser } from './browser';
+import type { RetryingPooledDatabase } from '../../src/index';
+import { CHROMIUM, launchBrowser } from './browser';
+import { MonitorBench } from './monitor-bench';
+import { isToBeHad } from './program';
+import { Workbench, testServers } from './servers';
 
 export const SIZES = {
   desktop: { width: 1360, height: 900 },
@@ -50,4 +54,41 @@ export const pictures = process.env['BOOMERANG_PICTURES'];
 export async function picture(page: Page, name: string): Promise<void> {
   if (pictures === undefined) return;
   await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
+}
+
+/** What a suite on the dashboard works with. */
+export interface DashboardBench {
+  readonly bench: Workbench;
+  readonly monitors: MonitorBench;
+  readonly visits: DashboardVisits;
+  /** Of the test at hand, with room for 8 connections. */
+  readonly db: RetryingPooledDatabase;
+}
+
+/** A suite on the dashboard; skipped, and said so, where no browser can be had. */
+export function onDashboard(define: (at: DashboardBench) => void): void {
+  // A browser on a busy machine takes its time.
+  jest.setTimeout(120_000);
+  (isToBeHad(CHROMIUM) ? describe : describe.skip)('the dashboard', () => {
+    const bench = new Workbench(testServers()[0]!);
+    const monitors = new MonitorBench();
+    const visits = new DashboardVisits();
+    let db: RetryingPooledDatabase;
+
+    beforeAll(() => bench.setUp());
+    beforeEach(() => {
+      db = bench.open({ connectionLimit: 8 });
+    });
+    afterEach(() => bench.endDatabases());
+    afterAll(() => bench.tearDown());
+
+    define({
+      bench,
+      monitors,
+      visits,
+      get db() {
+        return db;
+      },
+    });
+  });
 }
