@@ -90,7 +90,7 @@ export interface ProduceOneOptions extends ProduceOptions {
 }
 
 export interface CreateGroupOptions {
-  /** Whether it gets the messages that are still there too, or only what is not committed at the call. @default 'now' */
+  /** Whether it gets the messages that are still there too, or only what is not committed at a moment within the call. @default 'now' */
   readonly from?: 'start' | 'now';
   /** How often a message is delivered before it is put among the dead letters. @default the queue's */
   readonly maxAttempts?: number;

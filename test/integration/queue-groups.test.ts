@@ -1,8 +1,12 @@
 import type { MessageQueue, RetryingPooledDatabase } from '../../src/index';
-import { QueueBench, bodies, drain, openTransaction } from '../support/queue-bench';
-import { running } from '../support/running';
+import {
+  QueueBench,
+  bodies,
+  drain,
+  openTransaction,
+  untilGroupWaits,
+} from '../support/queue-bench';
 import { onEachServer } from '../support/servers';
-import { until } from '../support/until';
 
 onEachServer((bench) => {
   const queues = new QueueBench(bench);
@@ -49,10 +53,7 @@ onEachServer((bench) => {
       await queue.produceMany('jobs', ['committed', 'too']);
       const late = await openTransaction(db, () => queue.produce('jobs', 'later'));
       const creating = queues.other().createGroup('jobs', 'new', { from });
-      await until(
-        'it waits for the producers',
-        async () => (await running(bench, 'FOR UPDATE')) > 0,
-      );
+      await untilGroupWaits(bench);
       await late.commit();
       await early.commit();
       expect(await creating).toBe(true);
@@ -71,7 +72,7 @@ onEachServer((bench) => {
     const theirs = bench.open();
     const creator = queues.open(theirs);
     const creating = theirs.atomic(() => creator.createGroup('jobs', 'new'));
-    await until('it waits', async () => (await running(bench, 'FOR UPDATE')) > 0);
+    await untilGroupWaits(bench);
     await open.commit();
     expect(await creating).toBe(true);
     expect(bodies(await drain(queue, 'jobs', 'new'))).toEqual(['open']);

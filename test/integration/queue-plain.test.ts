@@ -6,9 +6,9 @@ import {
   drain,
   numbers,
   openTransaction,
+  untilGroupWaits,
 } from '../support/queue-bench';
 import { partsOfQueue, plain } from '../support/plain-queue';
-import { running } from '../support/running';
 import { onEachServer } from '../support/servers';
 import { failure, until } from '../support/until';
 
@@ -109,7 +109,7 @@ onEachServer((bench) => {
   it('a group created while a producer is open gets what that one commits', async () => {
     const open = await openTransaction(db, () => queue.produce('jobs', 'open'));
     const creating = other().createGroup('jobs', 'new');
-    await until('it waits', async () => (await running(bench, 'FOR UPDATE')) > 0);
+    await untilGroupWaits(bench);
     await open.commit();
     expect(await creating).toBe(true);
     expect(bodies(await drain(queue, 'jobs', 'new', 300))).toEqual(['open']);

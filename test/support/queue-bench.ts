@@ -8,7 +8,7 @@ import {
 import { QUEUE_TABLES } from '../../src/queue/queue-schema';
 import { installed } from './installed';
 import type { Workbench } from './servers';
-import { deferred } from './until';
+import { deferred, until } from './until';
 
 /** Queues on a workbench: the tables are there, and what a test made is closed after it. */
 export class QueueBench {
@@ -115,4 +115,11 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** Resolves when a `createGroup()` waits for open producers; before that it looks, past them, whether there are any. */
+export async function untilGroupWaits(bench: Workbench): Promise<void> {
+  await until('it waits for the producers', async () =>
+    (await bench.processes()).some(({ statement }) => statement?.endsWith('FOR UPDATE')),
+  );
 }
